@@ -1,0 +1,44 @@
+# Everything here needs Go and nothing else, unless its line says so.
+
+# gin's MessagePack is left out of every build: nothing speaks it, and it weighs 6.5 MB.
+TAGS := nomsgpack
+export TAGS
+
+GO ?= go
+
+# The race detector is the only thing that needs a C compiler.
+HASH := \#
+RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo '$(HASH)include <stdlib.h>' | $$($(GO) env CC) -E - >/dev/null 2>&1 && echo -race)
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint vuln bench fmt ci
+
+help: ## this list
+	@awk -F ': *## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/bihuan, static
+	CGO_ENABLED=0 $(GO) build -trimpath -tags "$(TAGS)" -o bin/bihuan .
+
+demo: ## the whole product with two months of sample life; ARGS='--addr 127.0.0.1:9000'
+	CGO_ENABLED=0 $(GO) run -tags "$(TAGS)" . demo $(ARGS)
+
+test: ## every test, with the race detector where there is a C compiler
+ifeq ($(RACE),)
+	@echo "no C compiler: the tests run without the race detector"
+endif
+	$(GO) test $(RACE) -tags "$(TAGS)" -timeout 20m $(ARGS) ./...
+
+lint: ## golangci-lint, which .ci/run installs
+	golangci-lint run
+
+vuln: ## govulncheck, which .ci/run installs; needs its database
+	govulncheck -tags "$(TAGS)" ./...
+
+bench: ## speed against the databases' own: lines "ratio NAME VALUE"; PostgreSQL part needs PostgreSQL
+	$(GO) test -tags "$(TAGS) bench" -count=1 -timeout 20m -run '^TestBench' -v .
+
+fmt: ## gofmt
+	gofmt -w -s $$($(GO) list -tags "$(TAGS)" -f '{{.Dir}}' ./...)
+
+ci: ## what CI does
+	.ci/run
