@@ -1,0 +1,111 @@
+// Package config says how one bihuan process is set up: where its data is, where it listens, when its clock wakes.
+//
+// Values come from four layers, later ones winning: the defaults, a YAML file, the environment, the command line.
+// What must always hold: a Config that Load returned without an error is usable as it stands, every mistake of
+// every layer is reported in one go, an unknown key is a mistake, and no message or dump shows a password.
+//
+// In the file a key such as log.level is nested (log: {level: …}). In the environment it is BIHUAN_LOG_LEVEL or,
+// with the nesting written out, BIHUAN_LOG__LEVEL. A secret may also be read from a file that the environment
+// names: BIHUAN_DB_FILE. Relative paths are relative to the working directory of the process.
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config is the whole set-up of one process. The yaml tags are the names of the keys in every layer.
+type Config struct {
+	// DB names the database: sqlite:PATH, or a postgres:// URL. It may hold a password: print Redacted instead.
+	DB string `yaml:"db"`
+	// Addr is the HOST:PORT that the API listens on.
+	Addr string `yaml:"addr"`
+	// Metrics is the listener for Prometheus, apart from the API so that it need not be public.
+	Metrics Metrics `yaml:"metrics"`
+	// PublicURL is what people type to reach the product, for links in messages; empty if there are none.
+	PublicURL string `yaml:"public_url"`
+	// Timezone is the IANA name of the zone that days begin and end in.
+	Timezone string `yaml:"timezone"`
+	// Language of texts when the reader's own is unknown: zh-CN or en.
+	Language string `yaml:"language"`
+	Log      Log    `yaml:"log"`
+	// Migrate lets serve bring the database to the program's schema before it starts.
+	Migrate bool `yaml:"migrate"`
+	// Files is the folder of the evidence; Load puts it beside an SQLite database unless it is set.
+	Files string `yaml:"files"`
+	// Workflows is the folder of the site's own definitions; empty for the embedded ones only.
+	Workflows string `yaml:"workflows"`
+	// Calendar is a CSV file, or a folder of them, with the working days of later years; empty for none.
+	Calendar string   `yaml:"calendar"`
+	Clock    Clock    `yaml:"clock"`
+	Limits   Limits   `yaml:"limits"`
+	Timeouts Timeouts `yaml:"timeouts"`
+}
+
+// Metrics says where Prometheus may read.
+type Metrics struct {
+	Addr string `yaml:"addr"` // HOST:PORT; empty or "off" for no listener
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error
+	Format string `yaml:"format"` // json or text
+}
+
+// Clock says when the product wakes up by itself. Both are read in Config.Timezone.
+type Clock struct {
+	Sweep    string `yaml:"sweep"`     // cron expression of five fields, or @every DURATION
+	RemindAt string `yaml:"remind_at"` // HH:MM, the hour at which the day's reminders go out
+}
+
+// Limits bound what one caller may ask of the process.
+type Limits struct {
+	Body   Bytes   `yaml:"body"`   // largest request body
+	Upload Bytes   `yaml:"upload"` // largest uploaded file
+	Rate   float64 `yaml:"rate"`   // requests a second for each principal; 0 for no limit
+}
+
+// Timeouts of the listeners.
+type Timeouts struct {
+	Read     time.Duration `yaml:"read"`     // for a whole request
+	Write    time.Duration `yaml:"write"`    // for a whole answer
+	Idle     time.Duration `yaml:"idle"`     // for a kept connection without a request
+	Shutdown time.Duration `yaml:"shutdown"` // for what is under way when the process is told to stop
+}
+
+// Default returns the set-up that needs no file: one SQLite database in the working directory, loopback only.
+func Default() Config {
+	return Config{
+		DB:       "sqlite:bihuan.db",
+		Addr:     "127.0.0.1:8080",
+		Metrics:  Metrics{Addr: "127.0.0.1:9090"},
+		Timezone: "Asia/Shanghai",
+		Language: "zh-CN",
+		Log:      Log{Level: "info", Format: "json"},
+		Migrate:  true,
+		Files:    "evidence",
+		Clock:    Clock{Sweep: "@every 1m", RemindAt: "09:00"},
+		Limits:   Limits{Body: 1 << 20, Upload: 32 << 20, Rate: 50},
+		Timeouts: Timeouts{
+			Read:     30 * time.Second,
+			Write:    60 * time.Second,
+			Idle:     2 * time.Minute,
+			Shutdown: 20 * time.Second,
+		},
+	}
+}
+
+// secrets are the keys whose value is never shown and may be read from a file of its own.
+var secrets = map[string]bool{"db": true}
+
+// besideDatabase is where evidence goes when nobody says otherwise: with an SQLite file, so that copying one
+// folder copies everything.
+func besideDatabase(db string) string {
+	path, ok := strings.CutPrefix(db, "sqlite:")
+	if !ok {
+		return "evidence"
+	}
+	return filepath.Join(filepath.Dir(path), "evidence")
+}

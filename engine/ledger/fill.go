@@ -1,0 +1,146 @@
+package ledger
+
+import "slices"
+
+// run is a stretch of one column that was filled from the row above it.
+type run struct {
+	col, from, first, last int
+	text                   string
+}
+
+// fillMerged writes the text of every cell that is merged downwards into the rows that it covers. Cells merged
+// sideways keep their text in the first column only.
+func (r *reader) fillMerged(t *table) error {
+	work := 0
+	body := table{rows: r.body}
+	for _, m := range t.merges {
+		if m.bottom == m.top {
+			continue
+		}
+		i := body.index(m.top)
+		if i >= len(r.body) || r.body[i].number != m.top {
+			continue
+		}
+		text := r.body[i].at(m.left)
+		if text == "" {
+			continue
+		}
+		fill := run{col: m.left, from: m.top, text: text}
+		for i++; i < len(r.body) && r.body[i].number <= m.bottom; i++ {
+			// Merged cells never overlap in a real sheet, so more work than cells means a forged one.
+			if work++; work > r.o.MaxRows*r.o.MaxColumns {
+				return fail(KeyBadWorkbook, 0)
+			}
+			if r.body[i].at(m.left) == "" {
+				r.set(i, m.left, text)
+				if flags := r.body[body.index(m.top)].flags[m.left]; flags != 0 {
+					r.mark(i, m.left, flags)
+				}
+				fill.grow(r.body[i].number)
+			}
+		}
+		r.tell(fill)
+	}
+	return nil
+}
+
+// fillFollowing fills the cells that an office writes once for several lines of the same item: unit, assisting
+// units, sponsor and deadline, where the 序号 is that of the row above, or is blank below a numbered row.
+func (r *reader) fillFollowing() {
+	num, ok := r.fields[Number]
+	if !ok {
+		return
+	}
+	title := r.fields[Title]
+	open := map[int]*run{}
+	flush := func() {
+		for _, c := range r.Columns {
+			if f := open[c.Index]; f != nil {
+				r.tell(*f)
+				delete(open, c.Index)
+			}
+		}
+	}
+	for i := 1; i < len(r.body); i++ {
+		above := r.body[i-1].at(num.Index)
+		if _, heading := r.heading(r.body[i]); heading {
+			above = ""
+		}
+		if _, heading := r.heading(r.body[i-1]); heading {
+			above = ""
+		}
+		own := r.body[i].at(num.Index)
+		taken := own == "" && above != "" && r.body[i].at(title.Index) != ""
+		if !taken && (own == "" || own != above) {
+			flush()
+			continue
+		}
+		if taken {
+			r.set(i, num.Index, above)
+			r.note(r.body[i].number, num.Header, KeyBlankNumber, above, "from", r.body[i-1].number)
+		}
+		for _, f := range []Field{Unit, Assisting, Sponsor, Due} {
+			c, ok := r.fields[f]
+			if !ok {
+				continue
+			}
+			text := r.body[i-1].at(c.Index)
+			if r.body[i].at(c.Index) != "" || text == "" {
+				if open[c.Index] != nil {
+					r.tell(*open[c.Index])
+					delete(open, c.Index)
+				}
+				continue
+			}
+			r.set(i, c.Index, text)
+			if flags := r.body[i-1].flags[c.Index]; flags != 0 {
+				r.mark(i, c.Index, flags)
+			}
+			if open[c.Index] == nil {
+				open[c.Index] = &run{col: c.Index, from: r.body[i-1].number, text: text}
+			}
+			open[c.Index].grow(r.body[i].number)
+		}
+	}
+	flush()
+}
+
+// set writes a cell; the row's cells are shared with the table, so they are copied first.
+func (r *reader) set(i, col int, text string) {
+	cells := slices.Clone(r.body[i].cells)
+	for len(cells) <= col {
+		cells = append(cells, "")
+	}
+	cells[col] = text
+	r.body[i].cells = cells
+}
+
+func (r *reader) mark(i, col int, flags uint8) {
+	// A formula's value that is filled down was no formula in the row below.
+	if flags &^= flagFormula; flags == 0 {
+		return
+	}
+	if r.body[i].flags == nil {
+		r.body[i].flags = map[int]uint8{}
+	}
+	r.body[i].flags[col] = flags
+}
+
+func (f *run) grow(row int) {
+	if f.first == 0 {
+		f.first = row
+	}
+	f.last = row
+}
+
+// tell notes a run, once for all of its rows.
+func (r *reader) tell(f run) {
+	if f.first == 0 {
+		return
+	}
+	for _, c := range r.Columns {
+		if c.Index == f.col {
+			r.note(f.first, c.Header, KeyFilledDown, f.text, "from", f.from, "last", f.last)
+		}
+	}
+}

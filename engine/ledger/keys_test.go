@@ -1,0 +1,16 @@
+package ledger_test
+
+import (
+	"testing"
+
+	"bihuan/engine/ledger"
+	"bihuan/engine/message"
+)
+
+func TestEveryKeyHasASentence(t *testing.T) {
+	for _, key := range ledger.Keys {
+		if !message.Has(key) {
+			t.Errorf("%s: the catalogue has no sentence", key)
+		}
+	}
+}

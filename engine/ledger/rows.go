@@ -1,0 +1,276 @@
+package ledger
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+var (
+	totals  = regexp.MustCompile(`^(?:合计|总计|小计|共计)[:：]?$`)
+	remarks = regexp.MustCompile(`^(?:备注|注|说明|填报说明|填表说明|填表人|填报人|填报单位|制表人?|审核人?|联系人|联系电话|单位负责人|主要负责人)\d*[:：]|^(?:合计|总计|共计)`)
+	section = regexp.MustCompile(`^(?:[一二三四五六七八九十]+、|[(（][一二三四五六七八九十]+[)）])`)
+	aside   = regexp.MustCompile(`^(?:附件|附表|附|填报单位|填报|制表|单位|日期|时间|联系人)\s*[\d一二三四五六七八九十]*\s*(?:[:：]|$)`)
+)
+
+// reader turns a table into the rows of a ledger.
+type reader struct {
+	*Ledger
+	o        Options
+	body     []gridRow
+	fields   map[Field]Column
+	yearCol  int // the column that names each row's year, or -1
+	period   period
+	deadline map[string]Deadline // texts already read: a ledger says "12月底前" a hundred times
+}
+
+// assemble makes a ledger of the table whose header is h.
+func assemble(name string, t *table, h header, o Options) (*Ledger, error) {
+	l := &Ledger{Name: name, Sheet: t.sheet}
+	headerRow := t.rows[h.row].number
+	r := &reader{Ledger: l, o: o, body: t.rows[h.body:], fields: map[Field]Column{}, yearCol: -1, deadline: map[string]Deadline{}}
+	r.widen(&h)
+	l.columns(h, headerRow, r.used)
+	for _, c := range l.Columns {
+		switch {
+		case c.Field != "":
+			r.fields[c.Field] = c
+		case r.yearCol < 0 && yearColumns.MatchString(squeeze(c.Header)):
+			r.yearCol = c.Index
+		}
+	}
+	r.title(t, h)
+	r.dropFoot()
+	r.dropRepeats(h)
+	if len(r.body) == 0 {
+		return nil, fail(KeyNoRows, headerRow)
+	}
+	if err := r.fillMerged(t); err != nil {
+		return nil, err
+	}
+	r.fillFollowing()
+	r.year(t, h)
+	r.tellWhole(t, headerRow)
+	for _, row := range r.body {
+		r.read(row)
+	}
+	byRow := func(a, b Problem) int { return a.Row - b.Row }
+	slices.SortStableFunc(l.Problems, byRow)
+	slices.SortStableFunc(l.Notes, byRow)
+	return l, nil
+}
+
+// widen gives the header an empty text for every column that only the rows below have.
+func (r *reader) widen(h *header) {
+	for _, row := range r.body {
+		for len(h.texts) < len(row.cells) {
+			h.texts = append(h.texts, "")
+		}
+	}
+}
+
+func (r *reader) used(col int) bool {
+	return slices.ContainsFunc(r.body, func(row gridRow) bool { return row.at(col) != "" })
+}
+
+// title takes the title from the rows above the header, passing over "附件1" and "填报单位：".
+func (r *reader) title(t *table, h header) {
+	for _, row := range t.rows[:h.row] {
+		if text, _ := row.first(); !aside.MatchString(text) && row.filled() == 1 {
+			r.Title = oneLine(text)
+			return
+		}
+	}
+}
+
+// dropFoot skips the rows of totals and remarks at the end.
+func (r *reader) dropFoot() {
+	for n := len(r.body); n > 0; n-- {
+		row := r.body[n-1]
+		text, _ := row.first()
+		if !remarks.MatchString(squeeze(text)) || r.numbered(row) {
+			r.body = r.body[:n]
+			return
+		}
+		r.note(row.number, "", KeySkippedRow, text)
+	}
+	r.body = nil
+}
+
+// numbered reports whether the row has a number of its own in the 序号 column.
+func (r *reader) numbered(row gridRow) bool {
+	c, ok := r.fields[Number]
+	return ok && strings.ContainsAny(row.at(c.Index), "0123456789")
+}
+
+// dropRepeats skips totals between the rows and headers that were printed again.
+func (r *reader) dropRepeats(h header) {
+	r.body = slices.DeleteFunc(slices.Clone(r.body), func(row gridRow) bool {
+		text, _ := row.first()
+		switch {
+		case totals.MatchString(squeeze(text)):
+			r.note(row.number, "", KeySkippedRow, text)
+		case sameTexts(row.cells, h.texts):
+			r.note(row.number, "", KeyRepeatedHeader, strings.Join(row.cells, " "))
+		default:
+			return false
+		}
+		return true
+	})
+}
+
+func sameTexts(a, b []string) bool {
+	for i := range max(len(a), len(b)) {
+		if i < len(a) && i < len(b) && a[i] == b[i] || i >= len(a) && b[i] == "" || i >= len(b) && a[i] == "" {
+			continue
+		}
+		return false
+	}
+	return true
+}
+
+// year settles the year of bare months.
+func (r *reader) year(t *table, h header) {
+	above := []string{r.Title}
+	for _, row := range t.rows[:h.row] {
+		above = append(above, row.cells...)
+	}
+	var headers []string
+	for _, c := range r.Columns {
+		headers = append(headers, c.Header)
+	}
+	p, key := r.findYear(above, headers, r.body[0].at(r.yearCol), r.o)
+	if r.o.Year > 0 {
+		r.yearCol = -1 // what the caller says goes before what a row says
+	}
+	r.period, r.Year, r.AcademicYear = p, p.year, p.academic
+	if key != "" {
+		text := strconv.Itoa(p.year)
+		if p.academic {
+			text += "—" + strconv.Itoa(p.year+1)
+		}
+		r.note(0, "", key, text, "year", text)
+	}
+}
+
+// tellWhole notes what concerns the sheet and not one of its rows.
+func (r *reader) tellWhole(t *table, headerRow int) {
+	if _, ok := r.fields[Due]; !ok {
+		r.note(headerRow, "", KeyNoDeadlines, "")
+	}
+	if t.hidden > 0 {
+		r.note(0, "", KeyHiddenRows, "", "count", t.hidden)
+	}
+	if len(t.others) > 0 {
+		r.note(0, "", KeyOtherSheets, strings.Join(t.others, "、"), "sheets", t.others)
+	}
+	for _, c := range r.Columns {
+		count, first := 0, gridRow{}
+		for _, row := range r.body {
+			if row.flags[c.Index]&flagFormula != 0 && row.at(c.Index) != "" {
+				if count == 0 {
+					first = row
+				}
+				count++
+			}
+		}
+		if count > 0 {
+			r.note(first.number, c.Header, KeyFormulaCached, first.at(c.Index), "count", count)
+		}
+	}
+}
+
+// read adds one row of the body to the ledger.
+func (r *reader) read(g gridRow) {
+	if text, ok := r.heading(g); ok {
+		r.note(g.number, "", KeySectionRow, text)
+		return
+	}
+	row := Row{Number: g.number, Cells: map[Field]string{}, Other: map[string]string{}}
+	for _, c := range r.Columns {
+		text, flags := g.at(c.Index), g.flags[c.Index]
+		switch {
+		case flags&flagError != 0:
+			r.problem(g.number, c.Header, KeyFormulaError, text)
+			continue
+		case text == "" && flags&flagFormula != 0:
+			r.problem(g.number, c.Header, KeyFormulaNoValue, "")
+			continue
+		case text == "":
+			continue
+		case strings.ContainsRune(text, '\uFFFD'):
+			r.problem(g.number, c.Header, KeyBadCharacters, text)
+		}
+		if c.Field == "" {
+			row.Other[c.Header] = text
+			continue
+		}
+		row.Cells[c.Field] = text
+		if c.Field == Due {
+			row.Deadline = r.due(g, c, text, flags)
+		}
+	}
+	if row.Cells[Title] == "" {
+		r.problem(g.number, r.fields[Title].Header, KeyNoTitle, strings.Join(g.cells, " "))
+		return
+	}
+	r.Rows = append(r.Rows, row)
+}
+
+// heading reports whether the row is a heading between rows: one text alone, outside the title column or
+// counted as headings are.
+func (r *reader) heading(g gridRow) (string, bool) {
+	text, col := g.first()
+	if g.filled() != 1 || len(r.Columns) < 2 {
+		return "", false
+	}
+	if section.MatchString(text) {
+		return text, true
+	}
+	n, ok := r.fields[Number]
+	return text, ok && col == n.Index && !strings.ContainsAny(squeeze(text), "0123456789")
+}
+
+// startOfWork finds deadlines for beginning; finished takes back what both begins and ends.
+var (
+	startOfWork = regexp.MustCompile(`动工|开工|启动|开建`)
+	finished    = regexp.MustCompile(`完工|完成|竣工|投入|投用|办结|建成|结束|交付|全面|验收`)
+)
+
+// due reads a deadline cell. The zero Deadline is returned with a Problem when it cannot be read.
+func (r *reader) due(g gridRow, c Column, text string, flags uint8) Deadline {
+	p := r.period
+	if r.yearCol >= 0 {
+		if own, ok := yearIn(g.at(r.yearCol)); ok {
+			p = own
+		}
+	}
+	// The number 2022.1 is January, or October that lost its zero: not guessed.
+	if flags&flagNumber != 0 && strings.HasSuffix(text, ".1") && len(text) == len("2022.1") {
+		r.problem(g.number, c.Header, KeyDeadlineAmbiguous, text, "text", text)
+		return Deadline{}
+	}
+	memo := strconv.Itoa(p.year) + strconv.FormatBool(p.academic) + strconv.Itoa(int(flags&flagDay)) + text
+	d, ok := r.deadline[memo]
+	if !ok {
+		var err error
+		if d, err = readDeadline(text, p, r.o); err != nil {
+			e := err.(*Error) // readDeadline returns no other
+			r.problem(g.number, c.Header, e.Key, text, "text", e.Args["text"])
+			return Deadline{}
+		}
+		if flags&flagDay != 0 {
+			d.Rule = ruleExcelDate
+			d.say("日期单元格")
+		}
+		r.deadline[memo] = d
+	}
+	if len(d.Also) > 0 {
+		r.note(g.number, c.Header, KeySeveralDates, text, "date", d.Date.String(), "others", d.Also)
+	}
+	if !d.Date.IsZero() && startOfWork.MatchString(text) && !finished.MatchString(text) {
+		r.note(g.number, c.Header, KeyStartOfWork, text, "date", d.Date.String())
+	}
+	return d
+}
