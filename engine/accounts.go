@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+
+	"bihuan/engine/audit"
+)
+
+var codeForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$`)
+
+// duplicate says which field was taken when the store finds that something was.
+func duplicate(err error, field, key string, args ...any) error {
+	if errors.Is(err, ErrDuplicate) {
+		return &Error{Kind: Conflict, Field: field, Key: key, Args: pairs(args), Err: err}
+	}
+	return err
+}
+
+// AddUnit adds a unit under parent, or a root when parent is "".
+func (e *Engine) AddUnit(ctx context.Context, who Actor, parent, code, name string) (Unit, error) {
+	if err := e.requires(ctx, who, Admin, "add_unit"); err != nil {
+		return Unit{}, err
+	}
+	if !codeForm.MatchString(code) {
+		return Unit{}, invalid("code", "unit.bad_code", "code", code)
+	}
+	name, err := text("name", name, maxTitle)
+	if err != nil {
+		return Unit{}, err
+	}
+	if name == "" {
+		return Unit{}, invalid("name", "field.empty")
+	}
+	u := Unit{ID: UnitID(e.NewID()), Code: code, Name: name, CreatedAt: e.now(), Version: 1}
+	u.Path = "/" + string(u.ID) + "/"
+	if parent != "" {
+		up, err := e.Unit(ctx, parent)
+		if err != nil {
+			return Unit{}, err
+		}
+		u.ParentID, u.Path = up.ID, up.Path+string(u.ID)+"/"
+	}
+	// A role holds for its unit and what is under it; a root is under nobody and is the operator's to add.
+	if _, ok := who.Has(Admin, u.Path); !ok && !who.system {
+		return Unit{}, e.deny(ctx, who, "add_unit", SubjectUnit+"/"+string(u.ParentID), denied("grant.above_scope", "unit", name))
+	}
+	err = e.record(ctx, who, SubjectUnit+"/"+string(u.ID), "add_unit", nil, func(r *Record) (any, map[string]any) {
+		r.Unit, r.Entry.Unit = &u, string(u.ID)
+		return u, nil
+	})
+	return u, duplicate(err, "code", "unit.code_taken", "code", code)
+}
+
+// Unit finds a unit by id or code.
+func (e *Engine) Unit(ctx context.Context, idOrCode string) (Unit, error) {
+	u, err := e.Store.Unit(ctx, idOrCode)
+	if errors.Is(err, ErrNotFound) {
+		return u, notFound("unit.unknown", "unit", idOrCode)
+	}
+	return u, err
+}
+
+// User finds a user by id or login.
+func (e *Engine) User(ctx context.Context, idOrLogin string) (User, error) {
+	u, err := e.Store.User(ctx, idOrLogin)
+	if errors.Is(err, ErrNotFound) {
+		return u, notFound("user.unknown", "id", idOrLogin)
+	}
+	return u, err
+}
+
+// AddUser adds an account. Login and name go into the trail as a commitment only.
+func (e *Engine) AddUser(ctx context.Context, who Actor, login, name string) (User, error) {
+	if err := e.requires(ctx, who, Admin, "add_user"); err != nil {
+		return User{}, err
+	}
+	if !codeForm.MatchString(login) {
+		return User{}, invalid("login", "user.bad_login", "login", login)
+	}
+	name, err := text("name", name, 60)
+	if err != nil {
+		return User{}, err
+	}
+	if name == "" {
+		return User{}, invalid("name", "field.empty")
+	}
+	salt := audit.NewSalt()
+	u := User{ID: UserID(e.NewID()), Login: login, Name: name, Personal: Personal(salt, login, name).String(), CreatedAt: e.now(), Version: 1}
+	err = e.record(ctx, who, SubjectUser+"/"+string(u.ID), "add_user", nil, func(r *Record) (any, map[string]any) {
+		r.User, r.Salt = &u, salt
+		return u, nil
+	})
+	return u, duplicate(err, "login", "user.login_taken", "login", login)
+}
+
+// Personal is the commitment to a user's personal data. The line break keeps ("ab", "c") apart from ("a", "bc");
+// neither may contain one.
+func Personal(salt []byte, login, name string) audit.Digest {
+	return audit.Commit(salt, login+"\n"+name)
+}
+
+// exclusive are the roles of the separated administrators (三员): nobody holds two of them.
+var exclusive = []Role{Admin, Security, Inspector}
+
+// Grant gives a user a role at a unit. Nobody grants to themselves.
+func (e *Engine) Grant(ctx context.Context, who Actor, user, unit string, role Role) (User, error) {
+	return e.changeGrants(ctx, who, user, unit, role, "grant", func(list []Grant, g Grant) ([]Grant, error) {
+		for _, h := range list {
+			if h.Role == g.Role && h.UnitID == g.UnitID {
+				return nil, &Error{Kind: Conflict, Key: "grant.held", Args: map[string]any{"role": role}}
+			}
+			if h.Role != g.Role && slices.Contains(exclusive, h.Role) && slices.Contains(exclusive, g.Role) {
+				return nil, blocked("grant.exclusive", "role", g.Role, "other", h.Role)
+			}
+		}
+		return append(slices.Clone(list), g), nil
+	})
+}
+
+// Revoke takes a role at a unit away.
+func (e *Engine) Revoke(ctx context.Context, who Actor, user, unit string, role Role) (User, error) {
+	return e.changeGrants(ctx, who, user, unit, role, "revoke", func(list []Grant, g Grant) ([]Grant, error) {
+		i := slices.IndexFunc(list, func(h Grant) bool { return h.Role == g.Role && h.UnitID == g.UnitID })
+		if i < 0 {
+			return nil, notFound("grant.none", "role", role)
+		}
+		return slices.Delete(slices.Clone(list), i, i+1), nil
+	})
+}
+
+func (e *Engine) changeGrants(ctx context.Context, who Actor, user, unit string, role Role, action string, change func([]Grant, Grant) ([]Grant, error)) (User, error) {
+	if err := e.requires(ctx, who, Security, action); err != nil {
+		return User{}, err
+	}
+	if !role.Granted() {
+		return User{}, invalid("role", "role.unknown", "role", string(role))
+	}
+	u, err := e.User(ctx, user)
+	if err != nil {
+		return User{}, err
+	}
+	at, err := e.Unit(ctx, unit)
+	if err != nil {
+		return User{}, err
+	}
+	if u.ID == who.ID {
+		return User{}, e.deny(ctx, who, action, SubjectUser+"/"+string(u.ID), denied("grant.self"))
+	}
+	if _, ok := who.Has(Security, at.Path); !ok && !who.system {
+		return User{}, e.deny(ctx, who, action, SubjectUnit+"/"+string(at.ID), denied("grant.above_scope", "unit", at.Name))
+	}
+	next := u
+	if next.Grants, err = change(u.Grants, Grant{Role: role, UnitID: at.ID, Path: at.Path}); err != nil {
+		return User{}, err
+	}
+	next.Version++
+	err = e.record(ctx, who, SubjectUser+"/"+string(u.ID), action, u, func(r *Record) (any, map[string]any) {
+		r.User, r.Entry.Unit = &next, string(at.ID)
+		return next, map[string]any{"role": role, "unit": at.ID}
+	})
+	return next, conflict(err)
+}
+
+// Disable closes an account; its tokens stop working at once.
+func (e *Engine) Disable(ctx context.Context, who Actor, user string) (User, error) {
+	if err := e.requires(ctx, who, Admin, "disable"); err != nil {
+		return User{}, err
+	}
+	u, err := e.User(ctx, user)
+	if err != nil {
+		return User{}, err
+	}
+	next := u
+	next.Disabled = true
+	next.Version++
+	err = e.record(ctx, who, SubjectUser+"/"+string(u.ID), "disable", u, func(r *Record) (any, map[string]any) {
+		r.User = &next
+		return next, nil
+	})
+	return next, conflict(err)
+}
+
+func conflict(err error) error {
+	if errors.Is(err, ErrConflict) {
+		return &Error{Kind: Conflict, Key: "record.conflict", Err: err}
+	}
+	return err
+}
+
+// only lets the operator through, and whoever holds the role at some unit.
+func (e *Engine) only(who Actor, role Role) error {
+	if who.system || slices.ContainsFunc(who.Grants, func(g Grant) bool { return g.Role == role }) {
+		return nil
+	}
+	return denied("act.role", "roles", roleNameList{role})
+}
+
+// requires is only for a change; another's attempt at it is recorded.
+func (e *Engine) requires(ctx context.Context, who Actor, role Role, what string) error {
+	if err := e.only(who, role); err != nil {
+		return e.deny(ctx, who, what, "", err)
+	}
+	return nil
+}
+
+// deny records the refusal and returns it.
+func (e *Engine) deny(ctx context.Context, who Actor, what, subject string, why error) error {
+	e.refused(ctx, who, what, subject, who.home(), why)
+	return why
+}

@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"bihuan/engine/audit"
+)
+
+// ImportRow is one row of a ledger, ready to become a project.
+type ImportRow struct {
+	Row    int // as a person would count it in the file
+	Unit   Unit
+	Draft  Draft
+	Number string            // 序号 as written
+	Source map[string]string // what the entry keeps of the row: file digest, row, reading of the deadline
+}
+
+// key identifies the row's item, so that a second import of the same ledger finds it: what the item is, not
+// where the file lay.
+func (r ImportRow) key(kind string) string {
+	parts := []string{kind, string(r.Unit.ID), strings.Join(strings.Fields(r.Draft.Title), ""), r.Number, r.Draft.Deadline.String()}
+	return audit.HashContent([]byte(strings.Join(parts, "\n"))).String()
+}
+
+// RowProblem is why a row cannot be imported.
+type RowProblem struct {
+	Row int
+	Err error
+}
+
+// Imported is the result of an import.
+type Imported struct {
+	Created  []Project    // or what would be created, of a dry run
+	Known    int          // rows that are projects already
+	Problems []RowProblem // when there is one, nothing was created
+}
+
+// Import turns rows into projects, all or none: a row that cannot become a project keeps every other out, and is
+// reported. Rows that were imported before are left alone. With dry nothing is written.
+func (e *Engine) Import(ctx context.Context, who Actor, kind string, rows []ImportRow, dry bool) (Imported, error) {
+	var out Imported
+	w, err := e.Workflow(kind)
+	if err != nil {
+		return out, err
+	}
+	keys := make([]string, len(rows))
+	first := map[string]int{}
+	for i, r := range rows {
+		keys[i] = r.key(kind)
+		if j, ok := first[keys[i]]; ok {
+			out.Problems = append(out.Problems, RowProblem{r.Row, invalid("title", "import.same_row", "row", rows[j].Row)})
+			continue
+		}
+		first[keys[i]] = i
+	}
+	known, err := e.Store.Known(ctx, keys)
+	if err != nil {
+		return out, err
+	}
+	c := e.moment(w, who)
+	var fresh []Create
+	for i, r := range rows {
+		if known[keys[i]] != "" {
+			out.Known++
+			continue
+		}
+		source := map[string]any{"source": r.Source}
+		cmd := Create{ID: ProjectID(e.NewID()), Number: "?", Unit: r.Unit, Draft: r.Draft, SourceKey: keys[i], Source: source}
+		if err := e.checkPeople(ctx, Edit{Draft: r.Draft}); err != nil {
+			out.Problems = append(out.Problems, RowProblem{r.Row, err})
+			continue
+		}
+		change, err := decide(c, Project{}, cmd)
+		if err != nil {
+			if KindOf(err) == Denied { // about the person, not about the row
+				return Imported{}, e.deny(ctx, who, "import", SubjectUnit+"/"+string(r.Unit.ID), err)
+			}
+			out.Problems = append(out.Problems, RowProblem{r.Row, err})
+			continue
+		}
+		out.Created = append(out.Created, change.Project)
+		fresh = append(fresh, cmd)
+	}
+	if len(out.Problems) > 0 {
+		out.Created = nil
+		return out, nil
+	}
+	if dry || len(fresh) == 0 {
+		return out, nil
+	}
+	numbers, err := e.numbers(ctx, c, len(fresh))
+	if err != nil {
+		return Imported{}, err
+	}
+	changes := make([]Change, len(fresh))
+	for i, cmd := range fresh {
+		cmd.Number = numbers[i]
+		if changes[i], err = decide(c, Project{}, cmd); err != nil {
+			return Imported{}, err
+		}
+		out.Created[i] = changes[i].Project
+	}
+	created := out.Created[:0]
+	for i, err := range e.Store.Commit(ctx, changes...) {
+		switch {
+		case err == nil:
+			created = append(created, changes[i].Project)
+		case errors.Is(err, ErrDuplicate): // somebody imported the same row at this moment
+			out.Known++
+		default:
+			return Imported{}, fmt.Errorf("import: %w", err)
+		}
+	}
+	out.Created = created
+	return out, nil
+}
+
+// Task is an item of somebody's to-do list.
+type Task struct {
+	Project Project
+	Why     string // approve, verify, acknowledge, own
+}
+
+// todoLimit bounds each part of a to-do list.
+const todoLimit = MaxPage
+
+// Todo lists what waits for a person: requests they can answer, items to verify or acknowledge, then their own
+// open items by deadline.
+func (e *Engine) Todo(ctx context.Context, who Actor) ([]Task, error) {
+	var roles []Role
+	for _, g := range who.Grants {
+		if !has(roles, g.Role) {
+			roles = append(roles, g.Role)
+		}
+	}
+	var out []Task
+	if len(roles) > 0 {
+		page, err := e.List(ctx, who, Filter{Waiting: roles, Sort: ByDeadline, Limit: todoLimit})
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.Items {
+			w, err := e.Pinned(ctx, &p)
+			if err != nil {
+				return nil, err
+			}
+			c := e.moment(w, who)
+			if _, _, reasons := c.answerReasons(&p); permits(reasons) {
+				out = append(out, Task{p, "approve"})
+			} else if _, reasons := c.reasons(&p, ActVerify); permits(reasons) {
+				out = append(out, Task{p, "verify"})
+			}
+		}
+	}
+	page, err := e.List(ctx, who, Filter{Owner: who.ID, Open: true, Sort: ByDeadline, Limit: todoLimit})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range page.Items {
+		why := "own"
+		if p.Waiting == ","+string(Owner)+"," {
+			why = "acknowledge"
+		}
+		out = append(out, Task{p, why})
+	}
+	return out, nil
+}
+
+// List selects projects within what the actor may see.
+func (e *Engine) List(ctx context.Context, who Actor, f Filter) (Page[Project], error) {
+	f.Scope, f.Now = who.scope(), e.now()
+	return e.Store.Projects(ctx, f)
+}
+
+// Counts sums up what the actor may see.
+func (e *Engine) Counts(ctx context.Context, who Actor, f Filter) (Counts, error) {
+	f.Scope, f.Now = who.scope(), e.now()
+	return e.Store.Count(ctx, f)
+}
+
+// Trail selects entries within what the actor may see.
+func (e *Engine) Trail(ctx context.Context, who Actor, f EntryFilter) (Page[EntryRow], error) {
+	f.Scope = who.scope()
+	return e.Store.Entries(ctx, f)
+}
+
+// scope is what bounds the actor's reading; nil for the system itself.
+func (a Actor) scope() *Scope {
+	if a.system {
+		return nil
+	}
+	return &Scope{Paths: a.Scope(), User: a.ID}
+}

@@ -1,0 +1,84 @@
+package engine
+
+// Option is one thing that could be done to a project next, with everything that speaks for and against it, for
+// the person asking. API and console show the same list.
+type Option struct {
+	Act        string       // a transition's "submit", "approve", "return", "withdraw", or an Act
+	Transition TransitionID // of a submit
+	Name       Text
+	To         StageID
+	ToName     Text
+	Trigger    Trigger  // of a transition: OnSubmit, or what sets it off by itself
+	Roles      []Role   // who may
+	Allowed    bool     // the person asking may do it now
+	Reasons    []Reason // the checklist, met and unmet, in the order of the definition
+}
+
+// explain lists the options of a project for the case's actor: every transition that leaves its stage, the
+// answers to a pending request, and the acts that the stage is the time for.
+func (c *Case) explain(p *Project) []Option {
+	var out []Option
+	for _, t := range c.Workflow.From(p.Stage) {
+		_, reasons := c.submitReasons(p, t)
+		if t.Trigger != OnSubmit {
+			reasons = nil // nobody asks for it; its requirements are all there is to say
+		}
+		reasons = append(reasons, c.unwritten(p, t)...)
+		o := Option{Act: "submit", Transition: t.ID, Name: t.Name, To: t.target(p), ToName: c.Workflow.StageName(t.target(p)),
+			Trigger: t.Trigger, Roles: t.Submit, Reasons: reasons}
+		o.Allowed = t.Trigger == OnSubmit && permits(reasons)
+		out = append(out, o)
+	}
+	add := func(act string, roles []Role, reasons []Reason) {
+		out = append(out, Option{Act: act, Name: Text{}, Roles: roles, Reasons: reasons, Allowed: permits(reasons)})
+	}
+	if p.Request != nil {
+		_, _, reasons := c.answerReasons(p)
+		if p.Request.Kind == RequestTransition {
+			if t, ok := c.Workflow.Transition(p.Request.Transition); ok {
+				reasons = append(reasons, c.requirements(p, t.Require, p.Request.Note)...)
+			}
+		}
+		add("approve", c.askedRoles(p), reasons)
+		_, withdraw := c.withdrawReasons(p)
+		add("withdraw", []Role{Owner}, withdraw)
+	}
+	if _, reasons := c.returnReasons(p); p.Request != nil || len(c.returnTargets(p)) > 0 {
+		roles := []Role{Supervisor}
+		if p.Request != nil {
+			roles = c.askedRoles(p)
+		}
+		add("return", roles, reasons)
+	}
+	stage, _ := c.Workflow.Stage(p.Stage)
+	for _, a := range stage.Acts {
+		_, reasons := c.reasons(p, a)
+		add(string(a), actRoles[a], reasons)
+	}
+	return out
+}
+
+// unwritten evaluates a transition's requirements before anything has been written: those that only miss the
+// note say so, since writing it is part of asking.
+func (c *Case) unwritten(p *Project, t Transition) []Reason {
+	const filler = "…………………………………………………………"
+	now, then := c.requirements(p, t.Require, ""), c.requirements(p, t.Require, filler)
+	for i := range now {
+		now[i].Note = !now[i].Met && then[i].Met
+	}
+	return now
+}
+
+func (c *Case) returnTargets(p *Project) []StageID {
+	stage, _ := c.Workflow.Stage(p.Stage)
+	return stage.ReturnTo
+}
+
+func permits(reasons []Reason) bool {
+	for _, r := range reasons {
+		if !r.Met && !r.Note {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+
+	"bihuan/engine/audit"
+)
+
+// record seals an entry about something that is not a project and writes it with its row. fill gets the record
+// when seq is known and sets the row and entry data; before is the row's former state. A chain that grew at the
+// same moment is tried again.
+func (e *Engine) record(ctx context.Context, who Actor, subject, action string, before any, fill func(r *Record) (after any, data map[string]any)) error {
+	for attempt := 0; ; attempt++ {
+		last, err := e.Store.Entries(ctx, EntryFilter{Subject: subject, Limit: 1})
+		if err != nil {
+			return err
+		}
+		var seq int64
+		var head audit.Digest
+		now := e.now()
+		if len(last.Items) > 0 {
+			seq, head = last.Items[0].Seq, last.Items[0].Hash
+			if end := last.Items[0].At; now.Before(end) { // another replica's clock is ahead; a chain's time never runs backwards
+				now = end
+			}
+		}
+		r := Record{Base: seq}
+		after, data := fill(&r)
+		if v := r.version(); v != 0 && v != seq+1 { // the row was read before the chain grew
+			return ErrConflict
+		}
+		all := map[string]any{}
+		for k, v := range data {
+			all[k] = v
+		}
+		if after != nil {
+			var old json.RawMessage
+			if before != nil {
+				old = state(before)
+			}
+			if all["set"], err = audit.Diff(old, state(after)); err != nil {
+				return err
+			}
+		}
+		r.Entry.V, r.Entry.Log, r.Entry.ID, r.Entry.At = audit.Format, e.log, e.NewID(), now
+		r.Entry.Actor.ID, r.Entry.Actor.Via = string(who.ID), who.Via
+		r.Entry.Action, r.Entry.Subject, r.Entry.Seq, r.Entry.Prev, r.Entry.Version = action, subject, seq+1, head, seq+1
+		r.Entry.Request = who.request()
+		if len(all) > 0 {
+			r.Entry.Data = state(all)
+		}
+		if r.Bytes, err = r.Entry.Bytes(); err != nil {
+			return err
+		}
+		r.Head = audit.HashEntry(r.Bytes)
+		err = e.Store.Record(ctx, r)
+		if errors.Is(err, ErrConflict) && before == nil && attempt < 5 {
+			continue // nothing but the chain's own end was in the way
+		}
+		return err
+	}
+}
+
+// version is that of the row in the record, 0 if rows of its kind have none.
+func (r *Record) version() int64 {
+	switch {
+	case r.Unit != nil:
+		return r.Unit.Version
+	case r.User != nil:
+		return r.User.Version
+	case r.Token != nil:
+		return r.Token.Version
+	}
+	return 0
+}
+
+// refused records that a signed-in person was refused, on that person's own chain, at the unit that it was about so
+// that its inspectors find it. Failing to record does not change the refusal.
+func (e *Engine) refused(ctx context.Context, who Actor, what, subject string, unit UnitID, why error) {
+	err := e.note(ctx, who, unit, "refused", map[string]any{"command": what, "subject": subject, "why": errorKey(why)})
+	if err != nil {
+		e.Log.ErrorContext(ctx, "refusal not recorded", slog.Any("error", err), slog.String("actor", string(who.ID)))
+	}
+}
+
+func errorKey(err error) string {
+	if x, ok := errors.AsType[*Error](err); ok {
+		return x.Key
+	}
+	return "error"
+}
+
+// Note records something that a person did without changing anything: a refusal, an export, a sign-in. It belongs
+// to the unit of the person's first role, if they have one.
+func (e *Engine) Note(ctx context.Context, who Actor, action string, data map[string]any) error {
+	return e.note(ctx, who, who.home(), action, data)
+}
+
+func (e *Engine) note(ctx context.Context, who Actor, unit UnitID, action string, data map[string]any) error {
+	return e.record(ctx, who, SubjectActor+"/"+string(who.ID), action, nil, func(r *Record) (any, map[string]any) {
+		r.Entry.Unit = string(unit)
+		return nil, data
+	})
+}

@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"bihuan/engine/audit"
+	"bihuan/engine/calendar"
+)
+
+// Kinds of subjects in the trail. A subject is "kind/id" and has one chain of entries.
+const (
+	SubjectProject  = "project"
+	SubjectUnit     = "unit"
+	SubjectUser     = "user"
+	SubjectToken    = "token"
+	SubjectWorkflow = "workflow" // id: the workflow's word
+	SubjectCalendar = "calendar" // id: the year
+	SubjectActor    = "actor"    // id: the user; what a signed-in person was refused or took out
+	SubjectImport   = "import"   // id: of the import
+)
+
+// Change is a decided command: the project as it shall be, the entry that says so, and what is owed. The store
+// writes it whole or not at all.
+type Change struct {
+	Base      int64 // version that it was decided on; 0 creates the project
+	Project   Project
+	Entry     audit.Entry
+	Bytes     []byte // the entry's exact bytes; Project.Head is their hash
+	Evidence  []Evidence
+	Reminders []Reminder
+	Key       *IdempotencyKey // stored in the same transaction, so that a repeated request finds it
+}
+
+// Record is a change of anything that is not a project: at most one of the rows is set, none for a mere event. A
+// password comes with its user.
+type Record struct {
+	Base       int64 // seq of the subject's newest entry
+	Entry      audit.Entry
+	Bytes      []byte
+	Head       audit.Digest
+	Unit       *Unit
+	User       *User
+	Salt       []byte // opens User.Personal
+	Token      *Token
+	Definition *Definition
+	Days       []calendar.Day // replaces the years that occur in it
+	Password   *Password      // beside User, whose version it changes
+	Setup      []byte         // hash of the set-up token that is used up; ErrConflict if it does not hold or there are users
+}
+
+// Reminder is something that somebody has to be told. Delivery is somebody else's work; the row is the record
+// that it was owed.
+type Reminder struct {
+	ID        string        `json:"id" gorm:"primaryKey"`
+	ProjectID ProjectID     `json:"project_id"`
+	UnitID    UnitID        `json:"unit_id"`
+	Entry     string        `json:"entry" gorm:"column:entry_id"` // id of the entry that owes it
+	Kind      string        `json:"kind"`                         // a rung, or the action that it tells of
+	Timer     TimerID       `json:"timer,omitempty" gorm:"column:timer_id"`
+	Role      Role          `json:"role"`                                   // to whom: a role at the unit, or a relation
+	UserID    UserID        `json:"user_id,omitempty"`                      // the person, where the role is a relation
+	Deadline  calendar.Date `json:"deadline,omitzero"`                      // under which it was owed
+	DueAt     time.Time     `json:"due_at"`                                 // when it should have gone out
+	CreatedAt time.Time     `json:"created_at" gorm:"autoCreateTime:false"` // when it was recorded
+	DedupeKey string        `json:"-"`                                      // one rung reaches one addressee once
+}
+
+// IdempotencyKey ties a client's key to the change that answered it. Keys belong to the actor who sent them.
+type IdempotencyKey struct {
+	Actor   UserID
+	Key     string
+	Request audit.Digest // of the method, path and body; another request under the same key is refused
+	Project ProjectID    // what it changed, once known
+}
+
+// Definition is a published version of a workflow, as people wrote it.
+type Definition struct {
+	Digest      string    `json:"digest" gorm:"primaryKey"`
+	ID          string    `json:"id" gorm:"column:workflow_id"`
+	Version     int       `json:"version"`
+	Source      []byte    `json:"-"`
+	PublishedBy UserID    `json:"published_by"`
+	PublishedAt time.Time `json:"published_at"`
+}
+
+// EntryRow is a stored entry with its bytes.
+type EntryRow struct {
+	audit.Entry
+	Bytes []byte
+	Hash  audit.Digest
+}
+
+// Page is a part of a longer answer. Next is the cursor of the following page, "" at the end.
+type Page[T any] struct {
+	Items []T
+	Next  string
+}
+
+// MaxPage is the largest page that a filter may ask for.
+const MaxPage = 200
+
+// Sort orders a list of projects.
+type Sort string
+
+// The orders. All end with the id, so that pages never overlap.
+const (
+	ByNewest   Sort = "newest"   // newest first (default)
+	ByDeadline Sort = "deadline" // earliest 办结时限 first, those without one last
+	ByUpdated  Sort = "updated"  // last changed first
+)
+
+// Filter selects projects. The zero value selects all that the scope allows, newest first.
+type Filter struct {
+	Scope   *Scope // nil: everything (the engine's own use)
+	Kind    string
+	Unit    UnitID // the unit and everything under it
+	Stage   []StageID
+	Light   []Light
+	Owner   UserID
+	List    string
+	Text    string // in number or title
+	Overdue *bool  // recorded 逾期 under the present deadline
+	Waiting []Role // waits for an answer by one of these roles
+	Open    bool   // neither 已销号 nor 撤项
+	Digest  string // pinned to this definition
+	Unknown bool   // with a date in a year whose holiday list was not loaded
+
+	Now   time.Time // moment at which lights are computed
+	Sort  Sort
+	After string
+	Limit int // 1…MaxPage; 0 = 50
+}
+
+// Scope bounds what a person reads: everything under the paths, and whatever they have a part in.
+type Scope struct {
+	Paths []string
+	User  UserID
+}
+
+// EntryFilter selects entries, newest first unless OldestFirst.
+type EntryFilter struct {
+	Scope       *Scope
+	Subject     string // kind/id
+	Actor       UserID
+	Unit        UnitID // the unit and everything under it
+	Actions     []string
+	From, To    time.Time // at >= From, at < To
+	OldestFirst bool
+	After       string
+	Limit       int
+}
+
+// Counts sums up projects for the overview.
+type Counts struct {
+	Total   int             `json:"total"`
+	ByStage map[StageID]int `json:"by_stage"`
+	ByLight map[Light]int   `json:"by_light"`
+	Overdue int             `json:"overdue"`
+	Waiting int             `json:"waiting"` // with a pending request
+	OnTime  int             `json:"on_time"` // closed and never overdue
+	ByUnit  []UnitCount     `json:"by_unit"`
+}
+
+// UnitCount is the sum for one leading unit.
+type UnitCount struct {
+	UnitID  UnitID `json:"unit_id"`
+	Total   int    `json:"total"`
+	Closed  int    `json:"closed"`
+	Overdue int    `json:"overdue"`
+}
+
+// Reader is what handlers see: nothing in it writes.
+type Reader interface {
+	Project(ctx context.Context, id ProjectID) (Project, error)
+	Projects(ctx context.Context, f Filter) (Page[Project], error)
+	Count(ctx context.Context, f Filter) (Counts, error)
+	Entries(ctx context.Context, f EntryFilter) (Page[EntryRow], error)
+	Evidence(ctx context.Context, id ProjectID) ([]Evidence, error)
+	Reminders(ctx context.Context, id ProjectID) ([]Reminder, error)
+	Definitions(ctx context.Context) ([]Definition, error) // newest version of each id first; without sources
+	Directory
+}
+
+// Directory reads people and units.
+type Directory interface {
+	Units(ctx context.Context) ([]Unit, error) // in the order of their paths
+	Unit(ctx context.Context, idOrCode string) (Unit, error)
+	User(ctx context.Context, idOrLogin string) (User, error)
+	Users(ctx context.Context) ([]User, error)
+	TokenUser(ctx context.Context, hash []byte) (Token, User, error) // of a token that exists, whether or not it still holds
+}
+
+// Store is what the engine holds. Every write goes through Commit or Record, and both write an entry.
+type Store interface {
+	Reader
+	// Commit writes changes in one transaction and answers for each: nil, ErrConflict if the project's version
+	// is not Base any more, ErrDuplicate if a unique value (number, idempotency key, source key) is taken.
+	// A change that fails does not stop the others. Changes of the same project must stand in order.
+	Commit(ctx context.Context, changes ...Change) []error
+	// Record writes a change of something else; ErrConflict if the subject's chain has grown beyond Base.
+	Record(ctx context.Context, r Record) error
+	// Due returns projects whose NextAt is at or before now, earliest first, after the cursor.
+	Due(ctx context.Context, now time.Time, after string, limit int) (Page[Project], error)
+	// Numbers reserves n numbers of a series and returns the first. Reserved numbers are never given again.
+	Numbers(ctx context.Context, series string, n int) (int64, error)
+	// Answered returns the stored key of an earlier request, or ErrNotFound.
+	Answered(ctx context.Context, actor UserID, key string) (IdempotencyKey, error)
+	// Source returns a published definition with its source.
+	Source(ctx context.Context, digest string) (Definition, error)
+	// Days returns the calendar days loaded on this site.
+	Days(ctx context.Context) ([]calendar.Day, error)
+	// Log returns the installation's id and epoch, as entries carry it.
+	Log(ctx context.Context) (string, error)
+	// Known returns which of the source keys already belong to a project.
+	Known(ctx context.Context, keys []string) (map[string]ProjectID, error)
+}
+
+// state returns a row's json state; all our rows marshal.
+func state(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

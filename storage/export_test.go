@@ -1,0 +1,104 @@
+package storage
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"gorm.io/gorm/schema"
+
+	"bihuan/engine"
+)
+
+// OlderVersion lets tests compare versions.
+var OlderVersion = olderVersion
+
+// Columns returns, by table, the columns of the structs and whether they may be NULL.
+func Columns() map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	for _, t := range []table{projects, evidence, reminders, units, users, tokens, definitions, entries, keys, days,
+		tableOf(&subjectRow{}), tableOf(&counterRow{})} {
+		out[t.name] = map[string]bool{}
+		for i, c := range t.columns {
+			out[t.name][c] = t.emptyIs[c] || nullable(t.fields[i])
+		}
+	}
+	// What a chain always has is required though a digest can be none.
+	for _, c := range [][2]string{{"projects", "head"}, {"entries", "hash"}, {"evidence", "sha256"}, {"idempotency", "request"}, {"subjects", "head"}, {"calendar_days", "date"}} {
+		out[c[0]][c[1]] = false
+	}
+	return out
+}
+
+// nullable tells whether the zero value of a field is stored as NULL.
+func nullable(f *schema.Field) bool {
+	zero := reflect.New(f.Schema.ModelType).Elem()
+	v, _ := f.ValueOf(context.Background(), zero)
+	plain, err := plainValue(v)
+	return err == nil && plain == nil
+}
+
+// LightAt reads a project's light as SQL sees it.
+func (db *DB) LightAt(ctx context.Context, id engine.ProjectID, now time.Time) (light engine.Light, err error) {
+	text, args := lightSQL(now)
+	err = db.reader(ctx).Raw("SELECT "+text+" FROM projects p WHERE p.id = ?", append(args, string(id))...).Scan(&light).Error
+	return light, err
+}
+
+// ListPlan returns how the first part of a page of projects is read.
+func (db *DB) ListPlan(ctx context.Context, f engine.Filter) (string, error) {
+	w, _, err := db.filter(ctx, f)
+	if err != nil {
+		return "", err
+	}
+	return db.pagePlan(ctx, w, orders[f.Sort], f.After)
+}
+
+// DuePlan is ListPlan for Due.
+func (db *DB) DuePlan(ctx context.Context, now time.Time, after string) (string, error) {
+	return db.pagePlan(ctx, dueAt(now), dueOrder, after)
+}
+
+func (db *DB) pagePlan(ctx context.Context, w where, o order, after string) (string, error) {
+	legs, err := o.legs(w, after)
+	if err != nil {
+		return "", err
+	}
+	query, args := legs[0].query(51)
+	return db.explain(ctx, query, args)
+}
+
+// TrailPlan is ListPlan for Entries.
+func (db *DB) TrailPlan(ctx context.Context, f engine.EntryFilter) (string, error) {
+	query, args, _, err := db.entryQuery(ctx, f, 51)
+	if err != nil {
+		return "", err
+	}
+	return db.explain(ctx, query, args)
+}
+
+func (db *DB) explain(ctx context.Context, query string, args []any) (plan string, err error) {
+	word := "EXPLAIN "
+	if db.Backend() == SQLite {
+		word = "EXPLAIN QUERY PLAN "
+	}
+	rows, err := db.write.WithContext(ctx).Raw(word+query, args...).Rows()
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if db.Backend() == SQLite {
+			var a, b, c int
+			err = rows.Scan(&a, &b, &c, &line)
+		} else {
+			err = rows.Scan(&line)
+		}
+		if err != nil {
+			return "", err
+		}
+		plan += line + "\n"
+	}
+	return plan, rows.Err()
+}

@@ -1,0 +1,193 @@
+// Package files keeps evidence on disk, outside the database and outside any web root.
+//
+// What must always hold: a file lies under the SHA-256 of its bytes and never changes; its name is made by the
+// server alone; it is whole and on the disk, not only in a cache, before its digest is given to anybody; and only
+// what the allow-list names gets in, judged by content and by the name's extension together.
+package files
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"bihuan/engine"
+	"bihuan/engine/audit"
+)
+
+// Files is a folder of evidence. It is safe for concurrent use, also by several processes over one folder.
+type Files struct{ dir string }
+
+// incoming is the folder of files that are being written. It lies on the same disk, so that rename is atomic.
+const incoming = "incoming"
+
+// Open opens the folder, and makes it if it does not exist. Nobody but the process's own user can read it.
+func Open(dir string) (*Files, error) {
+	if err := os.MkdirAll(filepath.Join(dir, incoming), 0o700); err != nil {
+		return nil, fmt.Errorf("evidence folder: %w", err)
+	}
+	return &Files{dir: dir}, nil
+}
+
+// Put reads a file of at most limit bytes to its end and stores it. name is what its owner calls it; only the
+// last element and its extension matter. The answer has the fields of an Evidence that follow from name and
+// bytes: Name, Type, Size and SHA256.
+//
+// Refusals are Invalid errors about the field "file": file.too_large, evidence.empty, file.type, file.extension,
+// file.name. Storing the same bytes twice is no error.
+func (f *Files) Put(ctx context.Context, name string, r io.Reader, limit int64) (engine.Evidence, error) {
+	var none engine.Evidence
+	name, allowed, err := admit(name)
+	if err != nil {
+		return none, err
+	}
+	temp, err := os.CreateTemp(filepath.Join(f.dir, incoming), "*")
+	if err != nil {
+		return none, fmt.Errorf("evidence: %w", err)
+	}
+	keep := false
+	defer func() {
+		_ = temp.Close() // a second Close after the one that is checked below
+		if !keep {
+			_ = os.Remove(temp.Name()) // at worst a stray file in incoming
+		}
+	}()
+
+	head := &prefix{limit: sniffed}
+	hash := sha256.New()
+	size, err := io.Copy(io.MultiWriter(temp, hash, head), io.LimitReader(readerWith(ctx, r), limit+1))
+	switch {
+	case err != nil:
+		return none, fmt.Errorf("evidence: %w", err)
+	case size > limit:
+		return none, invalid("file.too_large", "limit", megabytes(limit))
+	case size == 0:
+		return none, invalid("evidence.empty")
+	}
+	tail := make([]byte, min(size, sniffed))
+	if _, err := temp.ReadAt(tail, size-int64(len(tail))); err != nil {
+		return none, fmt.Errorf("evidence: %w", err)
+	}
+	mediaType, err := allowed.judge(head.bytes, tail, name)
+	if err != nil {
+		return none, err
+	}
+	e := engine.Evidence{Name: name, Type: mediaType, Size: size, SHA256: audit.Digest(hash.Sum(nil))}
+	if err := errors.Join(temp.Sync(), temp.Close()); err != nil {
+		return none, fmt.Errorf("evidence: %w", err)
+	}
+	if keep, err = f.place(temp.Name(), e); err != nil {
+		return none, fmt.Errorf("evidence: %w", err)
+	}
+	return e, nil
+}
+
+// place moves a finished file to where its digest says, and reports whether it did: the same bytes may lie there
+// already, and whole, because nothing else is ever renamed into place.
+func (f *Files) place(temp string, e engine.Evidence) (bool, error) {
+	path := f.path(e.SHA256)
+	if info, err := os.Stat(path); err == nil && info.Size() == e.Size {
+		return false, nil
+	}
+	dir := filepath.Dir(path)
+	if err := os.Mkdir(dir, 0o700); err == nil {
+		if err := syncDir(f.dir); err != nil {
+			return false, err
+		}
+	} else if !errors.Is(err, fs.ErrExist) {
+		return false, err
+	}
+	if err := os.Chmod(temp, 0o400); err != nil {
+		return false, err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return false, err
+	}
+	return true, syncDir(dir)
+}
+
+// Get opens the file with the digest; the caller closes it. A file that is not there is engine.ErrNotFound: the
+// database names it, so somebody removed it behind the product's back.
+func (f *Files) Get(digest audit.Digest) (io.ReadSeekCloser, int64, error) {
+	if digest.IsZero() {
+		return nil, 0, engine.ErrNotFound
+	}
+	file, err := os.Open(f.path(digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, fmt.Errorf("evidence %s: %w", digest, engine.ErrNotFound)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("evidence: %w", err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, file.Close())
+	}
+	return file, info.Size(), nil
+}
+
+// path is where a digest's file lies: two hexadecimal digits as the folder, the rest as the name.
+func (f *Files) path(d audit.Digest) string {
+	s := d.String()
+	return filepath.Join(f.dir, s[:2], s[2:])
+}
+
+// syncDir makes a new name in a folder survive a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// prefix keeps the first bytes that are written to it.
+type prefix struct {
+	bytes []byte
+	limit int
+}
+
+func (p *prefix) Write(b []byte) (int, error) {
+	if room := p.limit - len(p.bytes); room > 0 {
+		p.bytes = append(p.bytes, b[:min(room, len(b))]...)
+	}
+	return len(b), nil
+}
+
+// readerWith ends reading when the context ends.
+func readerWith(ctx context.Context, r io.Reader) io.Reader { return &contextReader{ctx, r} }
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *contextReader) Read(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(b)
+}
+
+func invalid(key string, args ...any) error {
+	e := &engine.Error{Kind: engine.Invalid, Field: "file", Key: key}
+	if len(args) > 0 {
+		e.Args = map[string]any{}
+		for i := 0; i+1 < len(args); i += 2 {
+			e.Args[args[i].(string)] = args[i+1]
+		}
+	}
+	return e
+}
+
+// megabytes shows a limit to people: "32 MB", or the bytes where it is less than one.
+func megabytes(n int64) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%d MB", n>>20)
+}

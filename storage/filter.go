@@ -1,0 +1,233 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"bihuan/engine"
+)
+
+// where collects conditions that all must hold.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+func (w *where) and(condition string, args ...any) {
+	if !slices.ContainsFunc(args, unstorable) {
+		w.conditions = append(w.conditions, condition)
+		w.args = append(w.args, args...)
+		return
+	}
+	w.conditions = append(w.conditions, "1 = 0")
+}
+
+// unstorable tells whether v is a text, or a list with a text, that no row can contain. PostgreSQL would refuse
+// the question.
+func unstorable(v any) bool {
+	switch rv := reflect.ValueOf(v); rv.Kind() {
+	case reflect.String:
+		return !storable(rv.String())
+	case reflect.Slice:
+		for i := range rv.Len() {
+			if unstorable(rv.Index(i).Interface()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// storable tells whether a text can stand in a database.
+func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return "1 = 1"
+	}
+	return "(" + strings.Join(w.conditions, ") AND (") + ")"
+}
+
+// filter turns what selects projects into conditions over p. ok is false if nothing can match.
+func (db *DB) filter(ctx context.Context, f engine.Filter) (w where, ok bool, err error) {
+	if f.Scope != nil {
+		s, err := db.resolve(ctx, f.Scope.Paths...)
+		if err != nil {
+			return w, false, err
+		}
+		condition, args := db.seen(s, f.Scope.User)
+		w.and(condition, args...)
+	}
+	if f.Unit != "" {
+		path, err := db.unitPath(ctx, f.Unit)
+		if err != nil || path == "" {
+			return w, false, err
+		}
+		s, err := db.resolve(ctx, path)
+		if err != nil {
+			return w, false, err
+		}
+		condition, args := db.within(s, "p.unit_id", "id")
+		w.and(condition, args...)
+	}
+	if f.Kind != "" {
+		w.and("p.kind = ?", f.Kind)
+	}
+	if len(f.Stage) > 0 {
+		w.and("p.stage IN ?", f.Stage)
+	}
+	if len(f.Light) > 0 {
+		light, args := lightSQL(f.Now)
+		w.and(light+" IN ?", append(args, f.Light)...)
+	}
+	if f.Owner != "" { // the second condition lets the partial index be used
+		w.and("p.owner_id = ? AND p.owner_id <> ''", string(f.Owner))
+	}
+	if f.List != "" {
+		w.and("p.list = ? AND p.list <> ''", f.List)
+	}
+	if f.Text != "" {
+		pattern := "%" + likeEscaper.Replace(f.Text) + "%"
+		like := db.dialect.like + ` ? ESCAPE '\'`
+		w.and("p.number "+like+" OR p.title "+like, pattern, pattern)
+	}
+	if f.Overdue != nil {
+		if *f.Overdue {
+			w.and("p.overdue_at IS NOT NULL")
+		} else {
+			w.and("p.overdue_at IS NULL")
+		}
+	}
+	if len(f.Waiting) > 0 {
+		roles := make([]string, len(f.Waiting))
+		args := make([]any, len(f.Waiting))
+		for i, role := range f.Waiting {
+			roles[i] = `p.waiting LIKE ? ESCAPE '\'`
+			args[i] = "%," + likeEscaper.Replace(string(role)) + ",%"
+		}
+		w.and("p.waiting <> '' AND ("+strings.Join(roles, " OR ")+")", args...)
+	}
+	if f.Open {
+		w.and("p.stage NOT IN ?", []engine.StageID{engine.Closed, engine.Cancelled})
+	}
+	if f.Digest != "" {
+		w.and("p.definition = ?", f.Digest)
+	}
+	if f.Unknown {
+		w.and("p.calendar_unknown")
+	}
+	return w, true, nil
+}
+
+// likeEscaper takes the meaning from the characters that LIKE knows.
+var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// lightSQL is engine.Project.Light in SQL, at the moment now; a property test compares the two.
+func lightSQL(now time.Time) (string, []any) {
+	at := micro(now)
+	return `CASE WHEN p.stage IN ('closed', 'shelved', 'cancelled') OR p.deadline IS NULL THEN 'none'
+		WHEN p.red_at <= ? THEN 'red' WHEN p.orange_at <= ? THEN 'orange' WHEN p.yellow_at <= ? THEN 'yellow'
+		ELSE 'green' END`, []any{at, at, at}
+}
+
+// subtrees are the units at and under some paths.
+type subtrees struct {
+	ranges     string // condition on units.path
+	args       []any
+	only       string // id of the unit, when there is but one
+	count, all int64  // how many units these are, and how many there are
+}
+
+// none tells that there is no such unit; every that there is no other.
+func (s *subtrees) none() bool  { return s.count == 0 }
+func (s *subtrees) every() bool { return s.count > 0 && s.count == s.all }
+
+// wide tells whether so much of everything belongs to the units that reading in the wanted order and leaving out
+// the rest is cheaper than collecting and sorting.
+func (s *subtrees) wide() bool { return s.count*4 > s.all }
+
+// resolve finds the units under paths. Paths have a slash on both ends, so that what lies under a path is what
+// sorts from it to its last slash raised by one: /1/12/ is not under /1/1/, nor /1/123/ under /1/12/.
+func (db *DB) resolve(ctx context.Context, paths ...string) (subtrees, error) {
+	var s subtrees
+	var ranges []string
+	for _, p := range paths {
+		if !strings.HasPrefix(p, "/") || !strings.HasSuffix(p, "/") || p == "/" {
+			continue // such as the path of a grant at a unit that does not exist
+		}
+		ranges = append(ranges, "path >= ? AND path < ?")
+		s.args = append(s.args, p, p[:len(p)-1]+"0")
+	}
+	if len(ranges) == 0 {
+		return s, nil
+	}
+	s.ranges = "(" + strings.Join(ranges, " OR ") + ")"
+	var row struct {
+		Found, Every int64
+		Only         string
+	}
+	err := db.reader(ctx).Raw("SELECT count(*) AS found, (SELECT count(*) FROM units) AS every, min(CAST(id AS text)) AS only FROM units WHERE "+s.ranges, s.args...).Scan(&row).Error
+	if err != nil {
+		return s, fmt.Errorf("units of a scope: %w", err)
+	}
+	s.count, s.all = row.Found, row.Every
+	if s.count == 1 {
+		s.only = row.Only
+	}
+	return s, nil
+}
+
+func (db *DB) unitPath(ctx context.Context, id engine.UnitID) (string, error) {
+	if !canonicalID(string(id)) {
+		return "", nil
+	}
+	var path string
+	err := db.reader(ctx).Raw("SELECT path FROM units WHERE id = ?", string(id)).Scan(&path).Error
+	return path, err
+}
+
+// within returns the condition that column holds one of the units; id is how a unit's id is written in the type
+// of the column.
+func (db *DB) within(s subtrees, column, id string) (string, []any) {
+	switch {
+	case s.none():
+		return "1 = 0", nil
+	case s.every():
+		return "1 = 1", nil
+	case s.only != "":
+		return column + " = ?", []any{s.only}
+	case s.wide():
+		column = db.dialect.notIndexed + column
+	}
+	return column + " IN (SELECT " + id + " FROM units WHERE " + s.ranges + ")", s.args
+}
+
+// parts are the projects that a person has a part in.
+const parts = `SELECT id FROM projects WHERE owner_id = ? AND owner_id <> ''
+	UNION SELECT id FROM projects WHERE sponsor_id = ? AND sponsor_id <> ''
+	UNION SELECT project_id FROM assistants WHERE user_id = ?`
+
+// seen returns the condition that a person sees the project p: by a role at a unit above, or by a part in it.
+func (db *DB) seen(s subtrees, user engine.UserID) (string, []any) {
+	id := string(user)
+	switch {
+	case s.every():
+		return "1 = 1", nil
+	case s.none() && id == "":
+		return "1 = 0", nil
+	case s.none():
+		return "p.id IN (" + parts + ")", []any{id, id, id}
+	case id == "":
+		return db.within(s, "p.unit_id", "id")
+	case s.wide():
+		condition, args := db.within(s, "p.unit_id", "id")
+		return condition + " OR " + db.dialect.notIndexed + "p.id IN (" + parts + ")", append(args, id, id, id)
+	}
+	condition, args := db.within(s, "unit_id", "id")
+	return "p.id IN (SELECT id FROM projects WHERE " + condition + " UNION " + parts + ")", append(args, id, id, id)
+}

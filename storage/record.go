@@ -1,0 +1,168 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"bihuan/engine"
+	"bihuan/engine/audit"
+)
+
+// Record writes a change of something that is not a project; see engine.Store. As with Commit, a reply that was
+// lost is looked up.
+func (db *DB) Record(ctx context.Context, r engine.Record) error {
+	do, err := db.recorder(&r)
+	if err != nil {
+		return err
+	}
+	return db.alone(ctx, do, func() (bool, error) { return db.hasEntry(ctx, r.Entry.ID) })
+}
+
+// alone runs do in a transaction. done tells whether an attempt whose answer was lost had been carried out.
+func (db *DB) alone(ctx context.Context, do func(tx *gorm.DB) error, done func() (bool, error)) error {
+	if db.Backend() == SQLite {
+		j := &job{do: do}
+		db.queue.do(ctx, db.write, []*job{j})
+		return j.err
+	}
+	again := false
+	for attempt := 1; ; attempt++ {
+		err := db.write.WithContext(ctx).Transaction(do)
+		if err != nil && attempt < attempts && (serialization(err) || db.shared(err) != nil && db.dialect.lost(err)) {
+			again = again || !serialization(err)
+			continue
+		}
+		if err != nil && again {
+			if ok, doneErr := done(); doneErr != nil {
+				return errors.Join(err, doneErr)
+			} else if ok {
+				return nil
+			}
+		}
+		return err
+	}
+}
+
+// recorder prepares what Record writes.
+func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
+	e := r.Entry
+	switch {
+	case strings.HasPrefix(e.Subject, engine.SubjectProject+"/"):
+		return nil, fmt.Errorf("storage: %s is changed by Commit", e.Subject)
+	case e.Seq != r.Base+1 || r.Head != audit.HashEntry(r.Bytes):
+		return nil, fmt.Errorf("storage: record of %s: base %d, entry %d and head do not belong together", e.Subject, r.Base, e.Seq)
+	}
+	trail, err := entries.values(newEntryRow(e, r.Bytes, r.Head))
+	if err != nil {
+		return nil, err
+	}
+	var steps []step
+	add := func(s step, prepareErr error) {
+		steps = append(steps, s)
+		err = errors.Join(err, prepareErr)
+	}
+	if r.Unit != nil {
+		add(rowStep(&units, r.Unit, string(r.Unit.ID), r.Base))
+	}
+	if len(r.Setup) > 0 {
+		add(setupStep(r.Setup, e.At), nil)
+	}
+	if r.User != nil {
+		row := &userRow{User: *r.User, Salt: r.Salt}
+		if r.Base > 0 && r.Salt == nil { // personal data stays as it is, and with it what opens the commitment
+			t := users.without("salt")
+			add(rowStep(&t, row, string(r.User.ID), r.Base))
+		} else {
+			add(rowStep(&users, row, string(r.User.ID), r.Base))
+		}
+	}
+	if r.Password != nil {
+		add(passwordStep(r.Password))
+	}
+	if r.Token != nil {
+		add(rowStep(&tokens, r.Token, string(r.Token.ID), r.Base))
+	}
+	if r.Definition != nil {
+		add(insertStep(&definitions, r.Definition))
+	}
+	years := map[int]bool{}
+	for _, d := range r.Days {
+		if y := d.Date.Year(); !years[y] {
+			years[y] = true
+			add(step{text: "DELETE FROM calendar_days WHERE date BETWEEN ? AND ?",
+				args: []any{fmt.Sprintf("%04d-01-01", y), fmt.Sprintf("%04d-12-31", y)}}, nil)
+		}
+	}
+	for _, d := range r.Days {
+		add(insertStep(&days, &dayRow{Date: d.Date, Name: d.Name, Off: d.Off, Notice: d.Notice}))
+	}
+	if err != nil {
+		return nil, err
+	}
+	head, err := r.Head.Value()
+	if err != nil {
+		return nil, err
+	}
+	chain := step{text: "UPDATE subjects SET seq = ?, head = ? WHERE subject = ? AND seq = ?",
+		args: []any{e.Seq, head, e.Subject, r.Base}, mustHit: true}
+	if r.Base == 0 {
+		chain = step{text: "INSERT INTO subjects (seq, head, subject) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+			args: []any{e.Seq, head, e.Subject}, mustHit: true}
+	}
+	// The chain comes first: whoever is too late learns that, not which value is taken.
+	steps = append([]step{chain}, append(steps, step{text: insertEntry, args: trail})...)
+	return func(tx *gorm.DB) error {
+		for _, s := range steps {
+			result := tx.Exec(s.text, s.args...)
+			if result.Error != nil {
+				return db.taken(result.Error)
+			}
+			if s.mustHit && result.RowsAffected == 0 {
+				return errStale
+			}
+		}
+		return nil
+	}, nil
+}
+
+// step is one statement of a record.
+type step struct {
+	text    string
+	args    []any
+	mustHit bool // no row means that somebody else was faster
+}
+
+// rowStep writes the row of a subject: an insert on base 0, else an update that expects the version base.
+func rowStep(t *table, row any, id string, base int64) (step, error) {
+	if base == 0 {
+		return insertStep(t, row)
+	}
+	u := t.without("id")
+	args, err := u.values(row)
+	return step{text: u.update(), args: append(args, id, base), mustHit: true}, err
+}
+
+func insertStep(t *table, row any) (step, error) {
+	args, err := t.values(row)
+	return step{text: t.insert(), args: args}, err
+}
+
+// Numbers reserves n numbers of a series and returns the first; see engine.Store.
+func (db *DB) Numbers(ctx context.Context, series string, n int) (int64, error) {
+	if n < 1 {
+		return 0, fmt.Errorf("storage: %d numbers cannot be reserved", n)
+	}
+	var last int64
+	err := db.alone(ctx, func(tx *gorm.DB) error {
+		return tx.Raw(`INSERT INTO counters (series, last) VALUES (?, ?)
+			ON CONFLICT (series) DO UPDATE SET last = counters.last + excluded.last RETURNING last`, series, n).Scan(&last).Error
+	}, func() (bool, error) { return false, nil }) // numbers whose reservation was lost stay unused
+	if err != nil {
+		return 0, fmt.Errorf("numbers of %s: %w", series, err)
+	}
+	return last - int64(n) + 1, nil
+}
