@@ -1,0 +1,44 @@
+package problem
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// The sentences by which Unmarshal's errors reach phrase through huma, which keeps only the text of an error.
+const (
+	malformedForm = "malformed at %s"
+	badValueForm  = "bad value of %s"
+)
+
+// JSON is the one format of the API. Reading says where a body is not JSON, and which member has a value that
+// does not fit.
+var JSON = huma.Format{
+	Marshal:   huma.DefaultJSONFormat.Marshal,
+	Unmarshal: unmarshal,
+}
+
+func unmarshal(data []byte, v any) error {
+	err := json.Unmarshal(data, v)
+	if err == nil {
+		return nil
+	}
+	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
+		line, column := position(data, s.Offset)
+		return fmt.Errorf(malformedForm, fmt.Sprintf("%d:%d", line, column))
+	}
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {
+		return fmt.Errorf(badValueForm, t.Field)
+	}
+	return err
+}
+
+// position counts lines and columns from 1; offset is the number of bytes read when the mistake was noticed.
+func position(data []byte, offset int64) (line, column int) {
+	read := data[:min(max(offset-1, 0), int64(len(data)))]
+	return 1 + bytes.Count(read, []byte("\n")), len(read) - bytes.LastIndexByte(read, '\n')
+}

@@ -1,0 +1,305 @@
+package v1
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+
+	"bihuan/api/problem"
+	"bihuan/engine"
+	"bihuan/engine/audit"
+)
+
+// Upload is the request that adds a piece of evidence. Its body is read by the handler, part by part and straight
+// to where files lie, so that nothing of a large file is kept twice.
+type Upload struct {
+	Change
+	request *http.Request
+	sent    sent
+}
+
+// Resolve keeps the request for the handler. huma calls it before.
+func (in *Upload) Resolve(ctx huma.Context) []error {
+	c := humagin.Unwrap(ctx)
+	in.request = c.Request
+	// A large file over a slow line takes longer than any other body may.
+	_ = huma.SetReadDeadline(c.Writer, time.Now().Add(uploadTimeout)) // without it the server's own limit holds
+	return nil
+}
+
+const uploadTimeout = 10 * time.Minute
+
+// sent is what an upload says, which is what its idempotency key stands for: the boundary between the parts is
+// another one in every repeat.
+type sent struct {
+	Name      string       `json:"name"`
+	SHA256    audit.Digest `json:"sha256"`
+	Note      string       `json:"note"`
+	Milestone string       `json:"milestone"`
+}
+
+func (in *Upload) payload() any { return &in.sent }
+
+func (h *handlers) upload(ctx context.Context, in *Upload) (*ProjectAnswer, error) {
+	if err := h.mayUpload(ctx, in); err != nil {
+		return nil, err
+	}
+	file, err := h.receive(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return h.do(ctx, in, func() (engine.Command, error) {
+		return engine.AddEvidence{Name: file.Name, Type: file.Type, Size: file.Size, SHA256: file.SHA256,
+			Milestone: in.sent.Milestone, Note: in.sent.Note}, nil
+	})
+}
+
+// mayUpload refuses before the file is read what would be refused after, so that nobody fills the disk with what
+// nobody may add. A repeat of what was carried out is let through, to be answered as one.
+func (h *handlers) mayUpload(ctx context.Context, in *Upload) error {
+	id, base, err := in.target()
+	if err != nil {
+		return err
+	}
+	who, err := actor(ctx, in.IdempotencyKey, nil)
+	if err != nil {
+		return err
+	}
+	p, err := h.Engine.Project(ctx, who, id)
+	if err != nil {
+		return err
+	}
+	list, err := h.Engine.Explain(ctx, who, &p)
+	if err != nil {
+		return err
+	}
+	allowed := slices.ContainsFunc(list, func(o engine.Option) bool { return o.Act == string(engine.ActEvidence) && o.Allowed })
+	if p.Version == base && allowed {
+		return nil
+	}
+	// The digest of nothing matches no request, so the key is known exactly when it is refused.
+	if _, _, err := h.Engine.Answered(ctx, who); engine.KindOf(err) == engine.Invalid {
+		return nil
+	}
+	who.Key = nil
+	_, err = h.Engine.Do(ctx, who, id, base, engine.AddEvidence{}) // without a file it is refused in any case, and says why
+	return err
+}
+
+// receive reads the parts of an upload.
+func (h *handlers) receive(ctx context.Context, in *Upload) (engine.Evidence, error) {
+	var file engine.Evidence
+	parts, err := in.request.MultipartReader()
+	if err != nil {
+		return file, &problem.Refusal{Status: http.StatusUnsupportedMediaType, Key: "api.multipart", Err: err}
+	}
+	seen := map[string]bool{}
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return file, brokenUpload(err)
+		}
+		name := part.FormName()
+		if seen[name] {
+			return file, invalid(field(name), "api.twice")
+		}
+		seen[name] = true
+		switch name {
+		case "file":
+			if file, err = h.store(ctx, part); err != nil {
+				return file, err
+			}
+		case "note":
+			in.sent.Note, err = shortPart(part, name)
+		case "milestone":
+			in.sent.Milestone, err = shortPart(part, name)
+		default:
+			err = invalid(field(name), "api.unknown_field")
+		}
+		if err != nil {
+			return file, err
+		}
+	}
+	if !seen["file"] {
+		return file, invalid("file", "api.required")
+	}
+	in.sent.Name, in.sent.SHA256 = file.Name, file.SHA256
+	return file, nil
+}
+
+// store keeps the file part. What goes wrong while reading it is the caller's connection, not our disk.
+func (h *handlers) store(ctx context.Context, part *multipart.Part) (engine.Evidence, error) {
+	r := &watched{r: part}
+	file, err := h.Files.Put(ctx, part.FileName(), r, h.Upload)
+	if err != nil && r.err != nil {
+		return file, brokenUpload(r.err)
+	}
+	return file, err
+}
+
+// watched remembers why reading ended, when it was not the end.
+type watched struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.r.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err = err
+	}
+	return n, err
+}
+
+func brokenUpload(err error) error {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return problem.TooLarge(tooLarge.Limit)
+	}
+	return &problem.Refusal{Status: http.StatusBadRequest, Key: "api.broken_upload", Err: err}
+}
+
+// maxPart is the largest part besides the file, in bytes: a note of 1,000 Chinese characters, and room.
+const maxPart = 8 << 10
+
+func shortPart(r io.Reader, name string) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxPart+1))
+	switch {
+	case err != nil:
+		return "", brokenUpload(err)
+	case len(b) > maxPart:
+		return "", invalid(name, "field.too_long", "limit", maxPart)
+	case !utf8.Valid(b):
+		return "", invalid(name, "field.not_text")
+	}
+	return string(b), nil
+}
+
+// field makes the name of an unknown part fit for an answer.
+func field(name string) string {
+	if name == "" || len(name) > 40 || !plain(name) {
+		return "body"
+	}
+	return name
+}
+
+// uploadBody describes the multipart body. It is added to the document after huma has looked at the operation,
+// because huma would otherwise read the body itself.
+var uploadBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {
+	Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"file"}, AdditionalProperties: false,
+		Properties: map[string]*huma.Schema{
+			"file":      {Type: huma.TypeString, Format: "binary", Description: "The file, with its name."},
+			"note":      {Type: huma.TypeString, Description: "What it shows."},
+			"milestone": {Type: huma.TypeString, Description: "Id of the milestone that it proves."},
+		}},
+}}}
+
+// EvidenceView is a piece of evidence.
+type EvidenceView struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Type      string    `json:"type"`
+	Size      int64     `json:"size" doc:"Bytes."`
+	SHA256    string    `json:"sha256"`
+	Milestone string    `json:"milestone,omitempty"`
+	Note      string    `json:"note,omitempty"`
+	By        Ref       `json:"by"`
+	At        time.Time `json:"at"`
+}
+
+// EvidenceAnswer is the list of a project's evidence.
+type EvidenceAnswer struct {
+	Body struct {
+		Items []EvidenceView `json:"items"`
+	} `nameHint:"EvidenceList"`
+}
+
+func (h *handlers) evidence(ctx context.Context, in *One) (*EvidenceAnswer, error) {
+	p, err := h.read(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.Reader.Evidence(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &EvidenceAnswer{}
+	out.Body.Items = make([]EvidenceView, 0, len(list))
+	for _, e := range list {
+		out.Body.Items = append(out.Body.Items, EvidenceView{ID: e.ID, Name: e.Name, Type: e.Type, Size: e.Size, SHA256: e.SHA256.String(),
+			Milestone: e.Milestone, Note: e.Note, By: h.names.user(ctx, e.By), At: e.At})
+	}
+	return out, nil
+}
+
+// OneEvidence is the request for a file.
+type OneEvidence struct {
+	One
+	Evidence string `path:"evidence" maxLength:"36" doc:"Id of the piece of evidence."`
+}
+
+// Download is a file.
+type Download struct {
+	Body func(huma.Context)
+}
+
+func (h *handlers) download(ctx context.Context, in *OneEvidence) (*Download, error) {
+	p, err := h.read(ctx, &in.One)
+	if err != nil {
+		return nil, err
+	}
+	list, err := h.Reader.Evidence(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(list, func(e engine.Evidence) bool { return e.ID == in.Evidence })
+	if i < 0 {
+		return nil, &engine.Error{Kind: engine.NotFound, Key: "api.evidence_unknown"}
+	}
+	e := list[i]
+	file, _, err := h.Files.Get(e.SHA256)
+	if err != nil {
+		return nil, err // the trail names a file that is gone: a fault of ours, whatever Get calls it
+	}
+	return &Download{Body: func(ctx huma.Context) {
+		defer file.Close()
+		c := humagin.Unwrap(ctx)
+		header := c.Writer.Header()
+		header.Set("Content-Type", e.Type)
+		header.Set("Content-Disposition", attachment(e.Name))
+		header.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
+		header.Set("ETag", `"`+e.SHA256.String()+`"`)
+		// Ranges, and 304 for who has it already: the digest never lies.
+		http.ServeContent(c.Writer, c.Request, "", e.At, file)
+	}}, nil
+}
+
+// attachment names a file for saving, never for showing: in ASCII for old browsers, and as RFC 5987 writes it.
+func attachment(name string) string {
+	ascii := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || strings.ContainsRune(`"\/%;`, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	return `attachment; filename="` + ascii + `"; filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+}
+
+// downloadOperation describes the answer, which is not JSON.
+func downloadOperation(op huma.Operation) huma.Operation {
+	op.Responses = map[string]*huma.Response{"200": {Description: "The file, as an attachment.",
+		Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
+	return op
+}
