@@ -1,0 +1,287 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"bihuan/engine"
+	"bihuan/engine/audit"
+	"bihuan/engine/calendar"
+	"bihuan/storage"
+)
+
+// Exit codes of "audit verify".
+const (
+	verifyIntact   = 0
+	verifyTampered = 1 // something is not as it was written
+	verifyUnknown  = 2 // it could not be decided: the database cannot be read
+	verifyUsage    = 3 // the command line or the set-up makes no sense
+)
+
+type auditCmd struct {
+	Verify auditVerifyCmd `cmd:""`
+	List   auditListCmd   `cmd:""`
+}
+
+type auditVerifyCmd struct {
+	database
+	JSON bool `name:"json"`
+}
+
+// Help returns the examples.
+func (auditVerifyCmd) Help() string {
+	return "bihuan audit verify --db sqlite:bihuan.db\nbihuan audit verify --db postgres://bihuan@db.example.edu/bihuan --json"
+}
+
+// verdict is what audit verify prints for programs.
+type verdict struct {
+	Verdict string `json:"verdict"` // intact, tampered, undecided
+	storage.Report
+	Error string `json:"error,omitempty"` // why it is undecided
+}
+
+// Run reads the whole trail and every row that it explains, and changes nothing.
+func (x *auditVerifyCmd) Run(ctx context.Context, s *session) error {
+	c, err := s.config(x.setup, map[string]string{"db": x.DB})
+	if err != nil {
+		return failure{verifyUsage, err}
+	}
+	report, err := verify(ctx, c.DB)
+	v := verdict{Verdict: "intact", Report: report}
+	code := verifyIntact
+	switch {
+	case len(report.Findings) > 0: // also if the rest could not be read
+		v.Verdict, code = "tampered", verifyTampered
+	case err != nil:
+		v.Verdict, code = "undecided", verifyUnknown
+	}
+	if err != nil {
+		v.Error = s.explain(err)
+	}
+	if x.JSON {
+		if v.Findings == nil {
+			v.Findings = []audit.Finding{}
+		}
+		if err := s.json(v); err != nil {
+			return failure{verifyUnknown, err}
+		}
+		return failure{code: code}
+	}
+	s.showVerdict(v)
+	return failure{code: code}
+}
+
+func verify(ctx context.Context, dsn string) (storage.Report, error) {
+	db, err := openExisting(ctx, dsn)
+	if err != nil {
+		return storage.Report{}, err
+	}
+	report, err := db.Verify(ctx, storage.VerifyOptions{})
+	return report, errors.Join(err, db.Close())
+}
+
+func (s *session) showVerdict(v verdict) {
+	for _, f := range v.Findings {
+		where := f.Subject
+		if f.Seq > 0 {
+			where += fmt.Sprintf(" #%d", f.Seq)
+		}
+		if f.Entry != "" {
+			where += " " + f.Entry
+		}
+		s.say("verify.finding", "where", where, "check", f.Check, "detail", f.Detail)
+	}
+	if v.More > 0 {
+		s.say("verify.more", "n", v.More)
+	}
+	if v.Error != "" {
+		_, _ = fmt.Fprintln(s.err, s.text("verify.error", "why", v.Error))
+	}
+	n := v.Checked
+	if n.Entries > 0 {
+		s.say("verify.checked", "entries", n.Entries, "subjects", n.Subjects, "projects", n.Projects, "users", n.Users,
+			"evidence", n.Evidence, "definitions", n.Definitions, "time", v.Finished.Sub(v.Started).Round(time.Millisecond))
+	}
+	s.say("verify."+v.Verdict, "n", len(v.Findings)+v.More)
+}
+
+type auditListCmd struct {
+	database
+	Project string   `placeholder:"NUMBER|ID"`
+	Actor   string   `placeholder:"LOGIN"`
+	Unit    string   `placeholder:"CODE"`
+	Action  []string `placeholder:"ACTION"`
+	From    string   `placeholder:"DATE"`
+	To      string   `placeholder:"DATE"`
+	Limit   int      `default:"50" placeholder:"N"`
+	JSON    bool     `name:"json"`
+}
+
+// Help returns the examples.
+func (auditListCmd) Help() string {
+	return "bihuan audit list --db sqlite:bihuan.db --limit 20\n" +
+		"bihuan audit list --db sqlite:bihuan.db --project SS2026-0001 --from 2026-09-01 --to 2026-09-30 --json"
+}
+
+// listedEntry is an entry for programs: the exact bytes that are hashed, and the hash.
+type listedEntry struct {
+	Hash  audit.Digest    `json:"hash"`
+	Entry json.RawMessage `json:"entry"`
+}
+
+// Run lists entries, newest first.
+func (x *auditListCmd) Run(ctx context.Context, s *session) error {
+	if x.Limit < 1 {
+		return misuse{line("usage.limit", "n", x.Limit)}
+	}
+	return s.withEngine(ctx, x.database, func(e *engine.Engine) error {
+		f, err := x.filter(ctx, e)
+		if err != nil {
+			return err
+		}
+		var rows []engine.EntryRow
+		for len(rows) < x.Limit {
+			f.Limit = min(engine.MaxPage, x.Limit-len(rows))
+			page, err := e.Trail(ctx, engine.Operator(), f)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, page.Items...)
+			if f.After = page.Next; f.After == "" {
+				break
+			}
+		}
+		if x.JSON {
+			out := make([]listedEntry, len(rows))
+			for i, r := range rows {
+				out[i] = listedEntry{r.Hash, r.Bytes}
+			}
+			return s.json(map[string]any{"entries": out, "more": f.After != ""})
+		}
+		return s.showEntries(ctx, e, rows, f.After != "")
+	})
+}
+
+// filter makes a filter of the flags, in which people are known by login, units by code, projects by number.
+func (x *auditListCmd) filter(ctx context.Context, e *engine.Engine) (engine.EntryFilter, error) {
+	f := engine.EntryFilter{Actions: x.Action}
+	if x.Project != "" {
+		p, err := findProject(ctx, e, x.Project)
+		if err != nil {
+			return f, err
+		}
+		f.Subject = p.Subject()
+	}
+	switch x.Actor {
+	case "":
+	case "operator", "clock": // who have no account
+		f.Actor = engine.UserID(x.Actor)
+	default:
+		u, err := e.User(ctx, x.Actor)
+		if err != nil {
+			return f, err
+		}
+		f.Actor = u.ID
+	}
+	if x.Unit != "" {
+		u, err := e.Unit(ctx, x.Unit)
+		if err != nil {
+			return f, err
+		}
+		f.Unit = u.ID
+	}
+	if x.From != "" {
+		d, err := readDate("--from", x.From)
+		if err != nil {
+			return f, err
+		}
+		f.From = d.Start(e.Site.Location)
+	}
+	if x.To != "" {
+		d, err := readDate("--to", x.To)
+		if err != nil {
+			return f, err
+		}
+		f.To = d.AddDays(1).Start(e.Site.Location) // the day belongs to the range
+	}
+	return f, nil
+}
+
+// findProject finds a project by id or by 编号.
+func findProject(ctx context.Context, e *engine.Engine, ref string) (engine.Project, error) {
+	p, err := e.Project(ctx, engine.Operator(), engine.ProjectID(ref))
+	if err == nil || engine.KindOf(err) != engine.NotFound {
+		return p, err
+	}
+	f := engine.Filter{Text: ref, Limit: engine.MaxPage}
+	for {
+		page, err := e.List(ctx, engine.Operator(), f)
+		if err != nil {
+			return p, err
+		}
+		for _, p := range page.Items {
+			if strings.EqualFold(p.Number, ref) {
+				return p, nil
+			}
+		}
+		if f.After = page.Next; f.After == "" {
+			return p, line("no_project", "number", ref)
+		}
+	}
+}
+
+// showEntries writes entries for people: names instead of ids.
+func (s *session) showEntries(ctx context.Context, e *engine.Engine, rows []engine.EntryRow, more bool) error {
+	users, err := e.Store.Users(ctx)
+	if err != nil {
+		return err
+	}
+	who := map[string]string{}
+	for _, u := range users {
+		who[string(u.ID)] = u.Login
+	}
+	numbers := map[string]string{}
+	out := [][]string{{s.text("audit.at"), s.text("audit.who"), s.text("audit.action"), s.text("audit.subject"), "#", s.text("audit.change"), s.text("audit.note")}}
+	for _, r := range rows {
+		label, ok := numbers[r.Subject]
+		if !ok {
+			label = r.Subject
+			if r.Kind() == engine.SubjectProject {
+				if p, err := e.Project(ctx, engine.Operator(), engine.ProjectID(r.SubjectID())); err == nil {
+					label = p.Number
+				}
+			}
+			if login := who[r.SubjectID()]; login != "" {
+				label = r.Kind() + " " + login
+			}
+			numbers[r.Subject] = label
+		}
+		change := ""
+		if r.From != "" || r.To != "" {
+			change = strings.TrimSpace(r.From + " → " + r.To)
+		}
+		actor := cmp.Or(who[r.Actor.ID], r.Actor.ID)
+		if r.Actor.Role != "" {
+			actor += " (" + engine.Role(r.Actor.Role).In(s.lang) + ")"
+		}
+		out = append(out, []string{when(e, r.At), actor, r.Action, label, fmt.Sprint(r.Seq), change, oneLine(r.Note)})
+	}
+	s.table(out)
+	if more {
+		s.say("audit.more")
+	}
+	return nil
+}
+
+// oneLine keeps a note of several lines from breaking the table.
+func oneLine(text string) string { return short(strings.Join(strings.Fields(text), " ")) }
+
+// weekday names the day of the week.
+func (s *session) weekday(d calendar.Date) string {
+	return s.text("weekday." + strings.ToLower(d.Weekday().String()))
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"bihuan/config"
+	"bihuan/engine"
+	"bihuan/engine/calendar"
+	"bihuan/examples/ledgers"
+	"bihuan/examples/plan"
+	"bihuan/storage"
+	"bihuan/storage/files"
+)
+
+// demoLife is how long the demo's tokens hold.
+const demoLife = 30 * 24 * time.Hour
+
+type demoCmd struct {
+	Addr string `placeholder:"HOST:PORT" default:"127.0.0.1:8080"`
+	Dir  string `placeholder:"DIR"`
+	Exit bool
+}
+
+// Help returns the examples.
+func (demoCmd) Help() string {
+	return "bihuan demo\n" +
+		"bihuan demo --addr 127.0.0.1:8090\n" +
+		"bihuan demo --dir ./demo --exit"
+}
+
+// Run makes the demo's database, unless the folder has one, and serves it. Without a folder of its own the demo
+// lives in a temporary one, which is removed when it ends.
+func (x *demoCmd) Run(ctx context.Context, s *session) error {
+	if err := loopback(x.Addr); err != nil {
+		return err
+	}
+	dir := x.Dir
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "bihuan-demo-"); err != nil {
+			return err
+		}
+		if !x.Exit { // with --exit the database is what was asked for
+			defer func() { _ = os.RemoveAll(dir) }() // at worst a folder among the temporary ones
+		}
+	}
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	c := config.Default()
+	c.DB, c.Files, c.Addr, c.Language = "sqlite:"+filepath.Join(path, "bihuan.db"), filepath.Join(path, "evidence"), x.Addr, s.lang
+	c.Metrics.Addr = "" // a demo needs no second port
+	c.Log.Level = "warn"
+	if err := s.stage(ctx, c); err != nil {
+		return err
+	}
+	if x.Exit {
+		return nil
+	}
+	sv := &server{session: s, config: c, log: newLog(c.Log, s.err)}
+	if err := sv.prepare(ctx); err != nil {
+		return errors.Join(err, sv.close())
+	}
+	s.say("demo.serving", "addr", x.Addr)
+	return errors.Join(sv.serve(ctx), sv.close())
+}
+
+// loopback refuses an address that others could reach: the demo hands out tokens and belongs to whoever runs it.
+func loopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return misuse{line("demo.addr", "addr", addr)}
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return misuse{line("demo.addr", "addr", addr)}
+	}
+	return nil
+}
+
+// stage makes the demo's database, plays two months of the founding plan on it, and prints a token for each seat.
+func (s *session) stage(ctx context.Context, c config.Config) error {
+	db, err := storage.Open(ctx, c.DB)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.play(ctx, db, c), db.Close())
+}
+
+func (s *session) play(ctx context.Context, db *storage.DB, c config.Config) error {
+	if err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	where, err := site(c)
+	if err != nil {
+		return err
+	}
+	kept, err := files.Open(c.Files)
+	if err != nil {
+		return err
+	}
+	users, err := db.Users(ctx)
+	if err != nil {
+		return err
+	}
+	s.say("demo.place", "db", c.DB)
+	if len(users) == 0 {
+		if err := s.perform(ctx, db, where, kept, int64(c.Limits.Upload)); err != nil {
+			return err
+		}
+	}
+	now, err := engine.New(ctx, engine.Config{Store: db, Compile: compile, Site: where})
+	if err != nil {
+		return err
+	}
+	if _, err := now.Sweep(ctx); err != nil { // what fell due since the play's last evening
+		return err
+	}
+	return s.seats(ctx, now)
+}
+
+// perform plays the play with a clock of its own.
+func (s *session) perform(ctx context.Context, db *storage.DB, where engine.Site, kept *files.Files, limit int64) error {
+	today := calendar.DateOf(time.Now(), where.Location)
+	start := plan.Start(calendar.Embedded(), today)
+	clock := plan.NewClock(start.Start(where.Location))
+	e, err := engine.New(ctx, engine.Config{Store: db, Compile: compile, Site: where, Now: clock.Now})
+	if err != nil {
+		return err
+	}
+	if err := publishAll(ctx, e, "", newLog(config.Log{Level: "error"}, s.err)); err != nil {
+		return err
+	}
+	s.say("demo.playing", "from", start, "to", today)
+	_, err = plan.Play(ctx, plan.Stage{
+		Engine: e, Clock: clock, Start: start, County: ledgers.Dazhu, CountyFile: ledgers.DazhuFile,
+		Import: func(ctx context.Context, unit engine.Unit, name string, data []byte) error {
+			report := newImportReport(name, "shishi", unit, false)
+			x := importCmd{Kind: "shishi", Year: start.Year()}
+			if err := x.take(ctx, s, e, unit, data, report); err != nil {
+				return err
+			}
+			if len(report.Problems) > 0 {
+				return fmt.Errorf("%s: %s", name, s.remark(report.Problems[0]))
+			}
+			s.say("demo.imported", "file", name, "projects", report.Projects)
+			return nil
+		},
+		Put: func(ctx context.Context, name string, content []byte) (engine.AddEvidence, error) {
+			f, err := kept.Put(ctx, name, bytes.NewReader(content), limit)
+			return engine.AddEvidence{Name: f.Name, Type: f.Type, Size: f.Size, SHA256: f.SHA256}, err
+		},
+	})
+	return err
+}
+
+// seats prints a token for each of the cast, and the project that the README's walk begins with.
+func (s *session) seats(ctx context.Context, e *engine.Engine) error {
+	s.say("demo.seats")
+	var exports [][]string
+	for _, p := range plan.Cast {
+		secret, _, err := e.IssueToken(ctx, engine.Operator(), p.Login, "demo", demoLife)
+		if err != nil {
+			return err
+		}
+		exports = append(exports, []string{"  export " + seat(p) + "=" + secret, "# " + p.Name + " " + p.Title})
+	}
+	page, err := e.List(ctx, engine.Operator(), engine.Filter{Stage: []engine.StageID{"deploy"}, Waiting: []engine.Role{engine.Owner}, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(page.Items) > 0 {
+		p := page.Items[0]
+		exports = append(exports, []string{"  export PROJECT=" + string(p.ID), "# " + p.Number + " " + p.Title})
+	}
+	s.table(exports)
+	return nil
+}
+
+// seat names the shell variable of a token: the role, or the login of somebody without one.
+func seat(p plan.Person) string {
+	switch {
+	case p.Login == "zhou":
+		return "OWNER"
+	case p.Role == "" || p.Login == "he":
+		return strings.ToUpper(p.Login)
+	}
+	return strings.ToUpper(string(p.Role))
+}

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"bihuan/engine"
+	"bihuan/engine/calendar"
+	"bihuan/engine/ledger"
+	"bihuan/engine/message"
+)
+
+type importCmd struct {
+	database
+	Kind   string `required:"" placeholder:"ID"`
+	Unit   string `required:"" placeholder:"CODE"`
+	Year   int    `placeholder:"YEAR"`
+	List   string `placeholder:"CODE"`
+	DryRun bool
+	JSON   bool   `name:"json"`
+	File   string `arg:""`
+}
+
+// Help returns the examples.
+func (importCmd) Help() string {
+	return "bihuan import --db sqlite:bihuan.db --kind shishi --unit dw --dry-run ledger.xlsx\n" +
+		"bihuan import --db sqlite:bihuan.db --kind shishi --unit dw --year 2026 --list 2026-6 --json ledger.csv"
+}
+
+// importReport is what an import found and did. Its JSON is an interface for scripts.
+type importReport struct {
+	File     string         `json:"file"`
+	Kind     string         `json:"kind"`
+	Unit     string         `json:"unit"`
+	Year     int            `json:"year"` // in which bare months were read; 0 if none had to be
+	DryRun   bool           `json:"dry_run"`
+	Rows     int            `json:"rows"`     // items in the file
+	Projects int            `json:"projects"` // that were made, or with dry_run would be
+	Known    int            `json:"known"`    // items that are projects already
+	Problems []importRemark `json:"problems"` // with one, nothing is imported
+	Notes    []importRemark `json:"notes"`
+	Items    []importedItem `json:"items"`
+}
+
+// importRemark is a problem or a note about a row, or about the file if row is 0.
+type importRemark struct {
+	Row     int    `json:"row"`
+	Column  string `json:"column"`
+	Key     string `json:"key"`
+	Message string `json:"message"`
+	Text    string `json:"text"` // what stands in the cell, shortened
+}
+
+// importedItem is a row that is a project now. Number is empty after a dry run.
+type importedItem struct {
+	Row      int           `json:"row"`
+	Number   string        `json:"number"`
+	Title    string        `json:"title"`
+	Deadline calendar.Date `json:"deadline"`
+	Reading  string        `json:"reading"` // how the deadline was read
+}
+
+// Run imports a ledger: all of its items or none.
+func (x *importCmd) Run(ctx context.Context, s *session) error {
+	if x.Year != 0 && (x.Year < 1990 || x.Year > 2100) {
+		return misuse{line("usage.year", "year", x.Year)}
+	}
+	return s.withEngine(ctx, x.database, func(e *engine.Engine) error {
+		if _, err := e.Workflow(x.Kind); err != nil {
+			return err
+		}
+		unit, err := e.Unit(ctx, x.Unit)
+		if err != nil {
+			return err
+		}
+		data, err := readLedger(x.File)
+		if err != nil {
+			return err
+		}
+		report := newImportReport(x.File, x.Kind, unit, x.DryRun)
+		if err := x.take(ctx, s, e, unit, data, report); err != nil {
+			return err
+		}
+		if err := s.tell(x, report); err != nil {
+			return err
+		}
+		if len(report.Problems) > 0 {
+			return failure{code: exitFailed}
+		}
+		return nil
+	})
+}
+
+func newImportReport(file, kind string, unit engine.Unit, dry bool) *importReport {
+	return &importReport{File: filepath.Base(file), Kind: kind, Unit: unit.Code, DryRun: dry,
+		Problems: []importRemark{}, Notes: []importRemark{}, Items: []importedItem{}}
+}
+
+// take reads the ledger in data and imports it. What is wrong with it goes into the report.
+func (x *importCmd) take(ctx context.Context, s *session, e *engine.Engine, unit engine.Unit, data []byte, report *importReport) error {
+	today := calendar.DateOf(e.Now(), e.Site.Location)
+	l, err := ledger.Read(report.File, data, ledger.Options{Year: x.Year, Today: today})
+	if bad, ok := errors.AsType[*ledger.Error](err); ok {
+		report.Problems = append(report.Problems, importRemark{Row: bad.Row, Key: bad.Key, Message: message.Text(s.lang, bad.Key, bad.Args)})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	report.Year, report.Rows = l.Year, len(l.Rows)
+	report.Problems = append(report.Problems, s.remarks(l.Problems)...)
+	report.Notes = append(report.Notes, s.remarks(l.Notes)...)
+
+	m, err := newMapping(ctx, s, e, unit, l)
+	if err != nil {
+		return err
+	}
+	m.list, m.today = x.List, today
+	m.digest = hex.EncodeToString(digest(data))
+	rows := make([]engine.ImportRow, len(l.Rows))
+	for i, r := range l.Rows {
+		rows[i] = m.row(r)
+	}
+	report.Notes = append(report.Notes, m.notes...)
+	slices.SortStableFunc(report.Notes, func(a, b importRemark) int { return a.Row - b.Row })
+	// With problems in the file the rows are only checked, so that people learn of every problem at once.
+	done, err := e.Import(ctx, engine.Operator(), x.Kind, rows, x.DryRun || len(report.Problems) > 0)
+	if err != nil {
+		return err
+	}
+	report.Known = done.Known
+	for _, p := range done.Problems {
+		report.Problems = append(report.Problems, m.refused(p))
+	}
+	slices.SortStableFunc(report.Problems, func(a, b importRemark) int { return a.Row - b.Row })
+	if len(report.Problems) == 0 {
+		report.Projects, report.Items = len(done.Created), m.items(rows, done.Created, x.DryRun)
+	}
+	return nil
+}
+
+// readLedger reads a file as far as the reader of ledgers wants to see it.
+func readLedger(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	return io.ReadAll(io.LimitReader(f, ledger.MaxFile+1))
+}
+
+func digest(data []byte) []byte {
+	h := sha256.Sum256(data)
+	return h[:]
+}
+
+// remarks puts what the reader found into words.
+func (s *session) remarks(list []ledger.Problem) []importRemark {
+	out := make([]importRemark, len(list))
+	for i, p := range list {
+		out[i] = importRemark{Row: p.Row, Column: p.Column, Key: p.Key, Message: message.Text(s.lang, p.Key, p.Args), Text: p.Text}
+	}
+	return out
+}
+
+// tell writes the report.
+func (s *session) tell(x *importCmd, r *importReport) error {
+	if x.JSON {
+		return s.json(r)
+	}
+	for _, list := range []struct {
+		key     string
+		remarks []importRemark
+	}{{"import.problem", r.Problems}, {"import.note", r.Notes}} {
+		for _, p := range list.remarks {
+			s.print(s.text(list.key) + s.remark(p))
+		}
+	}
+	if len(r.Items) > 0 {
+		rows := [][]string{{s.text("import.row"), s.text("import.number"), s.text("import.deadline"), s.text("import.title"), s.text("import.reading")}}
+		for _, i := range r.Items {
+			rows = append(rows, []string{fmt.Sprint(i.Row), i.Number, i.Deadline.String(), oneLine(i.Title), i.Reading})
+		}
+		s.table(rows)
+	}
+	switch {
+	case len(r.Problems) > 0:
+		s.say("import.refused", "file", r.File, "problems", len(r.Problems), "rows", r.Rows)
+	case r.DryRun:
+		s.say("import.would", "file", r.File, "rows", r.Rows, "projects", r.Projects, "known", r.Known)
+	default:
+		s.say("import.done", "file", r.File, "rows", r.Rows, "projects", r.Projects, "known", r.Known)
+	}
+	return nil
+}
+
+func (s *session) remark(p importRemark) string {
+	text := ""
+	if p.Row > 0 {
+		text = s.text("import.at_row", "row", p.Row)
+	}
+	if p.Column != "" {
+		text += s.text("import.at_column", "column", p.Column)
+	}
+	text += p.Message
+	if p.Text != "" {
+		text += s.text("import.cell", "text", p.Text)
+	}
+	return text
+}

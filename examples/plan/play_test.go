@@ -1,0 +1,106 @@
+package plan_test
+
+import (
+	"context"
+	"maps"
+	"os"
+	"testing"
+	"time"
+
+	"bihuan/engine"
+	"bihuan/engine/audit"
+	"bihuan/engine/calendar"
+	"bihuan/engine/ledger"
+	"bihuan/examples/plan"
+	"bihuan/storage"
+	"bihuan/storage/storagetest"
+	"bihuan/workflows"
+)
+
+func TestMain(m *testing.M) { os.Exit(storagetest.Run(m)) }
+
+// play runs the whole play on db from a fixed day.
+func play(t *testing.T, db *storage.DB) (*engine.Engine, *plan.World) {
+	t.Helper()
+	ctx := t.Context()
+	start := calendar.MustDate("2025-09-01")
+	loc := time.FixedZone("UTC+8", 8*3600)
+	clock := plan.NewClock(start.Start(loc))
+	e, err := engine.New(ctx, engine.Config{Store: db, Now: clock.Now, Site: engine.Site{Location: loc, RemindHour: 9},
+		Compile: func(b []byte) (*engine.Workflow, error) { return workflows.Parse("stored", b) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"shishi", "shuji"} {
+		source, _ := workflows.Source(id)
+		if _, err := e.Publish(ctx, engine.Operator(), source); err != nil {
+			t.Fatal(err)
+		}
+	}
+	world, err := plan.Play(ctx, plan.Stage{Engine: e, Clock: clock, Start: start,
+		Import: func(ctx context.Context, unit engine.Unit, name string, data []byte) error {
+			l, err := ledger.Read(name, data, ledger.Options{Year: 2025, Today: start})
+			if err != nil {
+				return err
+			}
+			var rows []engine.ImportRow
+			for _, r := range l.Rows {
+				rows = append(rows, engine.ImportRow{Row: r.Number, Unit: unit, Draft: engine.Draft{Title: r.Cells[ledger.Title], Measures: r.Cells[ledger.Measures]}})
+			}
+			_, err = e.Import(ctx, engine.Operator(), "shishi", rows, false)
+			return err
+		},
+		Put: func(_ context.Context, name string, content []byte) (engine.AddEvidence, error) {
+			return engine.AddEvidence{Name: name, Type: "text/plain", Size: int64(len(content)), SHA256: audit.HashContent(content)}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, world
+}
+
+func TestPlayShowsEveryStageAndHolds(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		e, world := play(t, db)
+		counts, err := e.Counts(t.Context(), engine.Operator(), engine.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[engine.StageID]int{"plan": 2, "deploy": 1, "advance": 5, "track": 1, "feedback": 1, "effect": 1,
+			engine.Closed: 3, engine.Shelved: 1}
+		if !maps.Equal(counts.ByStage, want) {
+			t.Errorf("projects by stage: %v, want %v", counts.ByStage, want)
+		}
+		if counts.Overdue == 0 || counts.OnTime != 2 {
+			t.Errorf("overdue %d, want some; closed on time %d, want 2", counts.Overdue, counts.OnTime)
+		}
+		actions := map[string]int{}
+		for after := ""; ; {
+			page, err := e.Trail(t.Context(), engine.Operator(), engine.EntryFilter{After: after, Limit: engine.MaxPage})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range page.Items {
+				actions[x.Action]++
+			}
+			if after = page.Next; after == "" {
+				break
+			}
+		}
+		for _, a := range []string{"import", "create", "edit", "submit", "approve", "return", "acknowledge", "lay_milestones", "report",
+			"tick", "evidence", "verify", "survey", "object", "summarize", "extend", "urge", "overdue", "rung", "transition"} {
+			if actions[a] == 0 {
+				t.Errorf("nobody did %q in the play", a)
+			}
+		}
+		report, err := db.Verify(t.Context(), storage.VerifyOptions{})
+		if err != nil || len(report.Findings) > 0 {
+			t.Errorf("verify: %v %v", err, report.Findings)
+		}
+		tasks, err := e.Todo(t.Context(), engine.Actor{ID: world.People["li"].ID, Grants: world.People["li"].Grants})
+		if err != nil || len(tasks) < 2 { // a 销号 and a second extension wait for the leader
+			t.Errorf("the leader's list: %d tasks, %v; want at least 2", len(tasks), err)
+		}
+	})
+}
