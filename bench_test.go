@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -229,14 +230,14 @@ func (w *benchWorld) sqliteRate(t *testing.T, path string, payload int) float64 
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+		defer tx.Rollback()
 		rows, err := tx.StmtContext(ctx, read).QueryContext(ctx, id)
 		if err != nil {
 			return err
 		}
 		for rows.Next() {
 		}
-		if err := rows.Close(); err != nil {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return err
 		}
 		k := w.engine.NewID()

@@ -62,11 +62,7 @@ func (t sentence) Error() string { return t.In("en") }
 
 // line makes a sentence; args are name, value, name, value.
 func line(key string, args ...any) sentence {
-	m := make(map[string]any, len(args)/2)
-	for i := 0; i+1 < len(args); i += 2 {
-		m[args[i].(string)] = args[i+1]
-	}
-	return sentence{"cli." + key, m}
+	return sentence{"cli." + key, message.Args(args...)}
 }
 
 // text returns a sentence of the catalogue in the session's language.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"bihuan/engine/audit"
+	"bihuan/engine/message"
 )
 
 var codeForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$`)
@@ -14,7 +15,7 @@ var codeForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$`)
 // duplicate says which field was taken when the store finds that something was.
 func duplicate(err error, field, key string, args ...any) error {
 	if errors.Is(err, ErrDuplicate) {
-		return &Error{Kind: Conflict, Field: field, Key: key, Args: pairs(args), Err: err}
+		return &Error{Kind: Conflict, Field: field, Key: key, Args: message.Args(args...), Err: err}
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"bihuan/engine/calendar"
+	"bihuan/engine/message"
 )
 
 // Submit asks for a transition (送审). Where the definition wants nobody's approval it happens at once.
@@ -47,9 +48,9 @@ func (c *Case) submitReasons(p *Project, t Transition) (authority, []Reason) {
 	as, ok := c.may(p, t.Submit)
 	return as, []Reason{
 		{ID: "stage", Met: slices.Contains(t.From, p.Stage), Key: "transition.not_from_here",
-			Args: pairs([]any{"transition", t.Name, "stage", c.Workflow.StageName(p.Stage)})},
-		{ID: "trigger", Met: t.Trigger == OnSubmit, Key: "transition.not_asked_for", Args: pairs([]any{"transition", t.Name})},
-		{ID: "role", Met: ok, Key: "transition.role", Args: pairs([]any{"roles", roleNameList(t.Submit), "transition", t.Name})},
+			Args: message.Args("transition", t.Name, "stage", c.Workflow.StageName(p.Stage))},
+		{ID: "trigger", Met: t.Trigger == OnSubmit, Key: "transition.not_asked_for", Args: message.Args("transition", t.Name)},
+		{ID: "role", Met: ok, Key: "transition.role", Args: message.Args("roles", roleNameList(t.Submit), "transition", t.Name)},
 		{ID: "pending", Met: p.Request == nil, Key: "request.pending"},
 	}
 }
@@ -88,10 +89,10 @@ func (c *Case) extensionReasons(p *Project) []Reason {
 	ext := c.Workflow.Extension
 	return []Reason{
 		{ID: "deadline", Met: !p.Deadline.IsZero() && !p.OriginalDeadline.IsZero(), Key: "extension.no_deadline"},
-		{ID: "in_time", Met: !c.today().After(p.Deadline), Key: "extension.too_late", Args: pairs([]any{"date", p.Deadline})},
-		{ID: "count", Met: p.Extensions < ext.Max, Key: "extension.too_many", Args: pairs([]any{"limit", ext.Max})},
+		{ID: "in_time", Met: !c.today().After(p.Deadline), Key: "extension.too_late", Args: message.Args("date", p.Deadline)},
+		{ID: "count", Met: p.Extensions < ext.Max, Key: "extension.too_many", Args: message.Args("limit", ext.Max)},
 		{ID: "room", Met: p.Deadline.Before(c.lastExtension(p)), Key: "extension.too_far",
-			Args: pairs([]any{"date", c.lastExtension(p), "months", ext.Months})},
+			Args: message.Args("date", c.lastExtension(p), "months", ext.Months)},
 	}
 }
 
@@ -197,7 +198,7 @@ func (c *Case) answerReasons(p *Project) (int, authority, []Reason) {
 	given := slices.ContainsFunc(r.Given, func(a Approval) bool { return a.By == c.Who.ID })
 	return step, as, []Reason{
 		{ID: "pending", Met: true, Key: "request.waiting"},
-		{ID: "role", Met: ok, Key: "approval.role", Args: pairs([]any{"roles", roleNameList(c.askedRoles(p))})},
+		{ID: "role", Met: ok, Key: "approval.role", Args: message.Args("roles", roleNameList(c.askedRoles(p)))},
 		{ID: "four_eyes", Met: r.By != c.Who.ID && !p.Works(c.Who.ID), Key: "four_eyes.approve"},
 		{ID: "once", Met: !given, Key: "approval.given"},
 	}
@@ -208,6 +209,7 @@ type Approve struct{ Note string }
 
 func (x Approve) apply(c *Case, p *Project) (outcome, error) {
 	step, as, reasons := c.answerReasons(p)
+	reasons = append(reasons, c.stillAhead(p)...)
 	if err := refuse(reasons); err != nil {
 		return outcome{}, err
 	}
@@ -249,6 +251,16 @@ func (x Approve) apply(c *Case, p *Project) (outcome, error) {
 	}
 	out.to = p.Stage
 	return out, nil
+}
+
+// stillAhead says of a pending extension whether the date it asks for is yet to come: it may have waited too long for
+// an answer, and can then only be returned.
+func (c *Case) stillAhead(p *Project) []Reason {
+	if p.Request == nil || p.Request.Kind != RequestExtension {
+		return nil
+	}
+	date := p.Request.Deadline
+	return []Reason{{ID: "ahead", Met: !date.Before(c.today()), Key: "extension.date_gone", Args: message.Args("date", date)}}
 }
 
 // Return is 退回: the answer no to a pending request, or sending work back to an earlier stage. To may be empty
@@ -298,9 +310,9 @@ func (c *Case) returnReasons(p *Project) (authority, []Reason) {
 	stage, _ := c.Workflow.Stage(p.Stage)
 	as, ok := c.may(p, []Role{Supervisor})
 	return as, []Reason{
-		{ID: "role", Met: ok, Key: "act.role", Args: pairs([]any{"roles", roleNameList{Supervisor}})},
+		{ID: "role", Met: ok, Key: "act.role", Args: message.Args("roles", roleNameList{Supervisor})},
 		{ID: "four_eyes", Met: !p.Works(c.Who.ID), Key: "four_eyes.own_work"},
-		{ID: "stage", Met: len(stage.ReturnTo) > 0, Key: "return.nowhere", Args: pairs([]any{"stage", c.Workflow.StageName(p.Stage)})},
+		{ID: "stage", Met: len(stage.ReturnTo) > 0, Key: "return.nowhere", Args: message.Args("stage", c.Workflow.StageName(p.Stage))},
 	}
 }
 

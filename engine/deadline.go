@@ -93,17 +93,17 @@ func (c *Case) lights(p *Project) {
 			earlier(dst, t)
 		}
 	}
-	behind := func(dst **time.Time, points int) {
+	behind := func(dst **time.Time, points int, more time.Duration) {
 		if points > 0 && p.StartedAt != nil && p.Progress+points < 100 {
-			earlier(dst, share(p.Progress+points))
+			earlier(dst, share(p.Progress+points).Add(more))
 		}
 	}
 	l := c.Workflow.Lights
 	left(&p.YellowAt, l.Yellow.Left)
-	behind(&p.YellowAt, l.Yellow.Behind)
+	behind(&p.YellowAt, l.Yellow.Behind, 0)
 	left(&p.OrangeAt, l.Orange.Left)
-	behind(&p.OrangeAt, l.Orange.Behind)
-	behind(&p.RedAt, l.Red.Behind)
+	behind(&p.OrangeAt, l.Orange.Behind, 0)
+	behind(&p.RedAt, l.Red.Behind, time.Microsecond) // red takes more than its points, yellow at least its own (银川 2025)
 }
 
 // stageDue sets when the present stage should be over.

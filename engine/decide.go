@@ -11,6 +11,7 @@ import (
 
 	"bihuan/engine/audit"
 	"bihuan/engine/calendar"
+	"bihuan/engine/message"
 )
 
 // Command is someone, or the clock, asking for something to be done to a project. The kinds are the exported
@@ -176,12 +177,12 @@ var judging = map[Act]bool{ActVerify: true, ActSurvey: true}
 func (c *Case) reasons(p *Project, a Act) (authority, []Reason) {
 	as, ok := c.may(p, actRoles[a])
 	stage, _ := c.Workflow.Stage(p.Stage)
-	out := []Reason{{ID: "role", Met: ok, Key: "act.role", Args: pairs([]any{"roles", roleNameList(actRoles[a])})}}
+	out := []Reason{{ID: "role", Met: ok, Key: "act.role", Args: message.Args("roles", roleNameList(actRoles[a]))}}
 	if judging[a] {
 		out = append(out, Reason{ID: "four_eyes", Met: !p.Works(c.Who.ID), Key: "four_eyes.own_work"})
 	}
 	out = append(out, Reason{ID: "stage", Met: has(stage.Acts, a), Key: "act.stage",
-		Args: pairs([]any{"stage", c.Workflow.StageName(p.Stage)})})
+		Args: message.Args("stage", c.Workflow.StageName(p.Stage))})
 	if fixing[a] {
 		out = append(out, Reason{ID: "pending", Met: p.Request == nil, Key: "request.pending"})
 	}
@@ -240,7 +241,7 @@ func (c *Case) requirements(p *Project, list []Requirement, note string) []Reaso
 		met, err := r.Met(facts)
 		reason := Reason{ID: r.ID, Met: met && err == nil, Name: r.Name, Text: r.Message}
 		if err != nil {
-			reason.Key, reason.Args = "rule.failed", pairs([]any{"rule", r.Rule})
+			reason.Key, reason.Args = "rule.failed", message.Args("rule", r.Rule)
 		}
 		out = append(out, reason)
 	}
@@ -253,7 +254,7 @@ func (c *Case) enforce(p *Project, t Transition, note string) error {
 	for _, r := range reasons {
 		if !r.Met {
 			return &Error{Kind: Blocked, Key: "transition.unmet",
-				Args: pairs([]any{"transition", t.Name, "stage", c.Workflow.StageName(t.target(p))}), Reasons: reasons}
+				Args: message.Args("transition", t.Name, "stage", c.Workflow.StageName(t.target(p))), Reasons: reasons}
 		}
 	}
 	return nil

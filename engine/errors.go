@@ -116,29 +116,17 @@ func (t Text) In(lang string) string {
 }
 
 func invalid(field, key string, args ...any) error {
-	return &Error{Kind: Invalid, Field: field, Key: key, Args: pairs(args)}
+	return &Error{Kind: Invalid, Field: field, Key: key, Args: message.Args(args...)}
 }
 
 func blocked(key string, args ...any) error {
-	return &Error{Kind: Blocked, Key: key, Args: pairs(args)}
+	return &Error{Kind: Blocked, Key: key, Args: message.Args(args...)}
 }
 
 func denied(key string, args ...any) error {
-	return &Error{Kind: Denied, Key: key, Args: pairs(args)}
+	return &Error{Kind: Denied, Key: key, Args: message.Args(args...)}
 }
 
 func notFound(key string, args ...any) error {
-	return &Error{Kind: NotFound, Key: key, Args: pairs(args)}
-}
-
-// pairs makes a map of name, value, name, value.
-func pairs(args []any) map[string]any {
-	if len(args) == 0 {
-		return nil
-	}
-	m := make(map[string]any, len(args)/2)
-	for i := 0; i+1 < len(args); i += 2 {
-		m[args[i].(string)] = args[i+1]
-	}
-	return m
+	return &Error{Kind: NotFound, Key: key, Args: message.Args(args...)}
 }

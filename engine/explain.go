@@ -34,6 +34,7 @@ func (c *Case) explain(p *Project) []Option {
 	}
 	if p.Request != nil {
 		_, _, reasons := c.answerReasons(p)
+		reasons = append(reasons, c.stillAhead(p)...)
 		if p.Request.Kind == RequestTransition {
 			if t, ok := c.Workflow.Transition(p.Request.Transition); ok {
 				reasons = append(reasons, c.requirements(p, t.Require, p.Request.Note)...)

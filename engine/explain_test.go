@@ -113,6 +113,7 @@ func (s *story) checkOption(who engine.Actor, o engine.Option) {
 }
 
 func TestExplainAgreesWithDecide(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"shishi", "shuji"} {
 		for _, stage := range []engine.StageID{"plan", "deploy", "advance", "track", "feedback", "effect", engine.Closed} {
 			t.Run(kind+" "+string(stage), func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 )
 
 func TestExtensionInTime(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, when string
 		want       string // "" accepted
@@ -41,6 +42,7 @@ func TestExtensionInTime(t *testing.T) {
 }
 
 func TestExtensionLimits(t *testing.T) {
+	t.Parallel()
 	extend := func(date string) engine.Command { return engine.Extend{Deadline: day(date), Note: "施工方停工"} }
 	for _, c := range []struct {
 		name     string
@@ -186,5 +188,19 @@ func TestDeadlineEditedInPlan(t *testing.T) {
 	s.advanceTo("deploy")
 	if s.p.OriginalDeadline != day("2026-12-15") || s.p.Deadline != day("2026-12-20") {
 		t.Errorf("original %s, deadline %s", s.p.OriginalDeadline, s.p.Deadline)
+	}
+}
+
+// An extension that waited until its own date had passed can only be returned.
+func TestExtensionAnsweredTooLate(t *testing.T) {
+	t.Parallel()
+	s := tell(t, embedded(t, "shishi"), "2026-09-24 10:00", draft()).advanceTo("advance")
+	s.at("2026-11-27 10:00")
+	s.does(owner, engine.Extend{Deadline: day("2026-12-04"), Note: "施工方停工"})
+	s.at("2026-12-07 09:00")
+	s.refused(supervisor, engine.Approve{}, engine.Blocked, "extension.date_gone")
+	s.does(supervisor, engine.Return{Note: "日期已过"})
+	if s.p.Request != nil || s.p.Deadline != day("2026-11-30") {
+		t.Errorf("request %v, deadline %s", s.p.Request, s.p.Deadline)
 	}
 }

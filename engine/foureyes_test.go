@@ -20,6 +20,7 @@ func everything(a engine.Actor) engine.Actor {
 }
 
 func TestNobodyAnswersTheirOwn(t *testing.T) {
+	t.Parallel()
 	pending := func(by engine.Actor, tr engine.TransitionID) func(*story) {
 		return func(s *story) { s.does(by, engine.Submit{Transition: tr, Note: "请予审批"}) }
 	}
@@ -128,6 +129,7 @@ func TestTheOtherTwoEyesMay(t *testing.T) {
 
 // A withdrawn or returned request takes its yeses with it: asking again needs all of them again.
 func TestYesesDoNotOutliveTheirRequest(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		who  engine.Actor

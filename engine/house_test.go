@@ -173,7 +173,7 @@ func (h *house) intact() {
 		for _, p := range page.Items {
 			chain := audit.NewChain(p.Subject())
 			for _, row := range h.trail(p.Subject()) {
-				stored, err := row.Entry.Row()
+				stored, err := row.Row()
 				if err != nil {
 					h.t.Fatal(err)
 				}
@@ -207,7 +207,7 @@ func (h *house) refusals(who string) []string {
 
 func wantKind(t testing.TB, what string, err error, kind engine.Kind, key string) {
 	t.Helper()
-	e, ok := err.(*engine.Error) //nolint:errorlint // the engine returns it unwrapped
+	e, ok := err.(*engine.Error)
 	if !ok || e.Kind != kind || key != "" && e.Key != key {
 		t.Errorf("%s: %v, want kind %d %s", what, err, kind, key)
 	}

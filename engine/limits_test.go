@@ -82,7 +82,7 @@ func TestBadInputIsRefused(t *testing.T) {
 
 func asError(t tester, err error) *engine.Error {
 	t.Helper()
-	e, ok := err.(*engine.Error) //nolint:errorlint // decide returns it unwrapped
+	e, ok := err.(*engine.Error)
 	if !ok {
 		t.Fatalf("%v is not an engine.Error", err)
 	}
@@ -90,6 +90,7 @@ func asError(t tester, err error) *engine.Error {
 }
 
 func TestBadInputAtWork(t *testing.T) {
+	t.Parallel()
 	open := "o1"
 	for _, c := range []struct {
 		name string

@@ -31,6 +31,7 @@ func TestShelveAndCancelNeedReasonAndEvidenceAndLeader(t *testing.T) {
 }
 
 func TestShelvedProjectsStandStillAndComeBack(t *testing.T) {
+	t.Parallel()
 	for _, stage := range []engine.StageID{"plan", "deploy", "advance", "track", "feedback", "effect"} {
 		t.Run(string(stage), func(t *testing.T) {
 			s := tell(t, embedded(t, "shishi"), "2026-09-24 10:00", draft()).advanceTo(stage)
@@ -80,6 +81,7 @@ func TestCancelledFromTheShelf(t *testing.T) {
 }
 
 func TestReturnTargets(t *testing.T) {
+	t.Parallel()
 	stages := []engine.StageID{"plan", "deploy", "advance", "track", "feedback", "effect"}
 	for i, from := range stages {
 		for j, to := range append(stages, engine.Closed, engine.Shelved, "nowhere") {

@@ -11,6 +11,7 @@ import (
 )
 
 func TestUnitsUsersAndGrants(t *testing.T) {
+	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 10:00")
 		ctx := t.Context()
@@ -97,6 +98,7 @@ func TestUnitsUsersAndGrants(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 10:00")
 		ctx := t.Context()

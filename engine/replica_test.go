@@ -18,6 +18,7 @@ import (
 
 // Replicas that sweep the same database at the same moment record every rung once, in order.
 func TestReplicasSweepTogether(t *testing.T) {
+	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 10:00")
 		engines := []*engine.Engine{h.e, h.replica(), h.replica()}
@@ -92,6 +93,7 @@ transitions:
 
 // More projects than a page holds, each of which keeps the clock busy for ever: a sweep ends all the same.
 func TestSweepOfCirclesEnds(t *testing.T) {
+	t.Parallel()
 	db := storagetest.Open(t, storage.SQLite)
 	h := settle(t, db, "2026-09-24 10:00")
 	h.clock.step = 1 // as real clocks do, this one goes on while the sweep works
@@ -113,6 +115,7 @@ func TestSweepOfCirclesEnds(t *testing.T) {
 }
 
 func TestImport(t *testing.T) {
+	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 10:00")
 		ctx := t.Context()
@@ -147,7 +150,7 @@ func TestImport(t *testing.T) {
 			t.Errorf("half an import: %+v, %d projects", got.Problems, count())
 		}
 		got = load(false, good[0], good[1], good[0])
-		if len(got.Problems) != 1 || got.Problems[0].Err.(*engine.Error).Key != "import.same_row" || count() != 0 { //nolint:errorlint // unwrapped
+		if len(got.Problems) != 1 || got.Problems[0].Err.(*engine.Error).Key != "import.same_row" || count() != 0 {
 			t.Errorf("a row twice: %+v", got.Problems)
 		}
 		if got = load(true, good...); len(got.Created) != 3 || count() != 0 {
@@ -193,6 +196,7 @@ func TestImport(t *testing.T) {
 }
 
 func TestPublishPreviewAndRepin(t *testing.T) {
+	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 10:00")
 		ctx := t.Context()
@@ -274,6 +278,7 @@ func TestPublishPreviewAndRepin(t *testing.T) {
 }
 
 func TestLoadingACalendarMovesWhatWaitedForIt(t *testing.T) {
+	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-12-01 10:00")
 		ctx := t.Context()
@@ -326,6 +331,7 @@ func TestLoadingACalendarMovesWhatWaitedForIt(t *testing.T) {
 
 // A sweep finds out by itself that the calendar has changed under a project.
 func TestSweepMovesWhatTheCalendarMoved(t *testing.T) {
+	t.Parallel()
 	db := storagetest.Open(t, storage.SQLite)
 	h := settle(t, db, "2026-12-01 10:00")
 	d := h.draft()

@@ -95,6 +95,7 @@ var timeFor = map[engine.Act][]engine.StageID{
 }
 
 func TestEveryActByEverybodyInEveryStage(t *testing.T) {
+	t.Parallel()
 	w := embedded(t, "shishi")
 	for _, stage := range []engine.StageID{"plan", "deploy", "advance", "track", "feedback", "effect", engine.Closed, engine.Shelved, engine.Cancelled} {
 		s := tell(t, w, "2026-09-24 10:00", draft())

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"bihuan/engine/message"
+
 	"github.com/robfig/cron/v3"
 )
 
@@ -70,7 +72,7 @@ func ParseSpec(spec string, now time.Time) (cron.Schedule, error) {
 	}
 	s, err := cron.ParseStandard(spec)
 	if err != nil {
-		return nil, &Error{Kind: Invalid, Field: "spec", Key: "cron.bad", Args: pairs([]any{"spec", spec}), Err: err}
+		return nil, &Error{Kind: Invalid, Field: "spec", Key: "cron.bad", Args: message.Args("spec", spec), Err: err}
 	}
 	if s.Next(now).IsZero() {
 		return nil, invalid("spec", "cron.never", "spec", spec)

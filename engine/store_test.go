@@ -31,6 +31,7 @@ func together(n int, f func(i int)) {
 }
 
 func TestDo(t *testing.T) {
+	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 10:00")
 		ctx := t.Context()
@@ -78,6 +79,7 @@ func TestDo(t *testing.T) {
 }
 
 func TestEightApproversOfOneRequest(t *testing.T) {
+	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 10:00")
 		var approvers []engine.Actor
@@ -111,6 +113,7 @@ func TestEightApproversOfOneRequest(t *testing.T) {
 
 // Two people change the same user at the same moment: neither change is lost, and the trail still verifies.
 func TestGrantsAtTheSameMoment(t *testing.T) {
+	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 10:00")
 		roles := []engine.Role{engine.Secretary, engine.Supervisor, engine.Leader, engine.Inspector}
@@ -135,6 +138,7 @@ func TestGrantsAtTheSameMoment(t *testing.T) {
 }
 
 func TestIdempotencyKeys(t *testing.T) {
+	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 10:00")
 		ctx := t.Context()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+
+	"bihuan/engine/message"
 )
 
 // Problem is one mistake in a definition. Path says where, in the words of the file: "stages[2].limit".
@@ -37,7 +39,7 @@ type validator struct {
 }
 
 func (v *validator) add(path, key string, args ...any) {
-	v.out = append(v.out, Problem{Path: path, Key: key, Args: pairs(args)})
+	v.out = append(v.out, Problem{Path: path, Key: key, Args: message.Args(args...)})
 }
 
 func (v *validator) header() {

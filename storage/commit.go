@@ -232,7 +232,7 @@ func (db *DB) sendPostgres(ctx context.Context, ready []*change, errs []error, o
 	err := handle.Transaction(func(tx *gorm.DB) error {
 		for _, i := range order {
 			errs[i] = db.writePostgres(tx, ready[i])
-			if errs[i] != nil && errs[i] != errStale { // the transaction is dead
+			if errs[i] != nil && !errors.Is(errs[i], errStale) { // the transaction is dead
 				return errs[i]
 			}
 		}

@@ -162,7 +162,7 @@ func (c *cutter) serve(client net.Conn) {
 		}
 	}
 	if tcp, ok := server.(*net.TCPConn); ok {
-		tcp.CloseWrite() //nolint:errcheck // closed below at the latest
+		tcp.CloseWrite()
 	}
 	<-back
 }
@@ -349,7 +349,7 @@ func TestCommitGivesUpInTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Rollback() //nolint:errcheck // it only held a lock
+	defer lock.Rollback()
 	if _, err := lock.ExecContext(t.Context(), fmt.Sprintf("SELECT 1 FROM projects WHERE id = '%s' FOR UPDATE", p.ID)); err != nil {
 		t.Fatal(err)
 	}

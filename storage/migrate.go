@@ -48,7 +48,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 		shared = shared || p == pool
 	}
 	if !shared {
-		defer pool.Close() //nolint:errcheck // what mattered has been committed
+		defer pool.Close()
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithTableName(versions)}
 	dialect := goose.DialectSQLite3

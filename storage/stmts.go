@@ -44,7 +44,7 @@ func (p *preparing) prepared(ctx context.Context, text string) (*sql.Stmt, error
 	if s, ok := p.kept.Load(text); ok {
 		return s.(*sql.Stmt), nil
 	}
-	s, err := p.DB.PrepareContext(ctx, text)
+	s, err := p.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func (g *graph) line(depth int, format string, args ...any) {
 }
 
 func (g *graph) say(key string, args ...any) string {
-	return message.Text(g.lang, key, pairs(args))
+	return message.Text(g.lang, key, message.Args(args...))
 }
 
 func (g *graph) stage(s engine.Stage) {

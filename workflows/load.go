@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"bihuan/engine"
+	"bihuan/engine/message"
 )
 
 //go:embed *.yaml
@@ -53,7 +54,7 @@ func Load(fsys fs.FS) ([]*engine.Workflow, error) {
 	for _, name := range names {
 		source, err := read(fsys, name)
 		if err != nil {
-			all = append(all, Mistake{File: name, Line: 1, Key: "workflow.unreadable", Args: pairs([]any{"cause", err.Error()})})
+			all = append(all, Mistake{File: name, Line: 1, Key: "workflow.unreadable", Args: message.Args("cause", err.Error())})
 			continue
 		}
 		w, r := parse(name, source)
@@ -61,7 +62,7 @@ func Load(fsys fs.FS) ([]*engine.Workflow, error) {
 			v := version{w.ID, w.Version}
 			if other, ok := first[v]; ok {
 				r.out = append(r.out, Mistake{File: name, Line: r.line("id"), Key: "workflow.duplicate_version",
-					Args: pairs([]any{"id", w.ID, "version", w.Version, "file", other})})
+					Args: message.Args("id", w.ID, "version", w.Version, "file", other)})
 				r.out.sort()
 			} else {
 				first[v] = name

@@ -59,7 +59,7 @@ type reader struct {
 
 func (r *reader) add(n *yaml.Node, path, key string, args ...any) {
 	r.broken[path] = true
-	r.out = append(r.out, Mistake{File: r.file, Line: n.Line, Key: key, Args: pairs(args)})
+	r.out = append(r.out, Mistake{File: r.file, Line: n.Line, Key: key, Args: message.Args(args...)})
 }
 
 // is notes the node's place and reports whether it has the form wanted.

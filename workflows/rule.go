@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"bihuan/engine"
+	"bihuan/engine/message"
 )
 
 // Bounds of one rule. Without loops, declarations and growing texts, the cost of evaluating a rule is its nodes
@@ -56,7 +57,8 @@ func (r *reader) rule(n *yaml.Node, path string, q *engine.Requirement) {
 	}
 	program, problems := compile(source)
 	for _, p := range problems {
-		r.add(n, path, p.Key, pairsOf(p.Args)...)
+		r.broken[path] = true
+		r.out = append(r.out, Mistake{File: r.file, Line: n.Line, Key: p.Key, Args: p.Args})
 	}
 	if program == nil {
 		return
@@ -97,19 +99,11 @@ func (f named) Visit(node *ast.Node) {
 	}
 }
 
-func pairsOf(m map[string]any) []any {
-	var out []any
-	for k, v := range m {
-		out = append(out, k, v)
-	}
-	return out
-}
-
 // compile type-checks a rule against engine.Facts. Names and constructs that do not exist are all reported;
 // types are looked at once those are right.
 func compile(source string) (*vm.Program, []engine.Problem) {
 	problem := func(key string, args ...any) []engine.Problem {
-		return []engine.Problem{{Key: key, Args: pairs(args)}}
+		return []engine.Problem{{Key: key, Args: message.Args(args...)}}
 	}
 	if source == "" {
 		return nil, problem("workflow.rule_empty")
@@ -167,7 +161,7 @@ type vocabulary struct {
 }
 
 func (v *vocabulary) add(key string, args ...any) {
-	v.out = append(v.out, engine.Problem{Key: key, Args: pairs(args)})
+	v.out = append(v.out, engine.Problem{Key: key, Args: message.Args(args...)})
 }
 
 // Visit looks at one node; the library walks children first.

@@ -57,7 +57,10 @@ func (d *Door) open(ctx context.Context, u engine.User) (string, error) {
 	cookie, now := newSecret(), d.now()
 	s := engine.Session{Hash: digest(cookie), Device: digest(Device(cookie)), UserID: u.ID, UserVersion: u.Version,
 		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(Longest), Via: engine.ViaConsole}
-	return cookie, d.Store.OpenSession(ctx, s, now.Add(-DeviceKnown))
+	if err := d.Store.OpenSession(ctx, s, now.Add(-DeviceKnown)); err != nil {
+		return "", err
+	}
+	return cookie, nil
 }
 
 // session returns the session of a cookie if it holds, with its user.

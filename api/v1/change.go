@@ -12,6 +12,7 @@ import (
 	"bihuan/api/request"
 	"bihuan/engine"
 	"bihuan/engine/audit"
+	"bihuan/engine/message"
 )
 
 // Key is the header that makes a repeat safe.
@@ -176,14 +177,7 @@ func isID(s string) bool {
 }
 
 func invalid(field, key string, args ...any) error {
-	e := &engine.Error{Kind: engine.Invalid, Field: field, Key: key}
-	if len(args) > 0 {
-		e.Args = map[string]any{}
-		for i := 0; i+1 < len(args); i += 2 {
-			e.Args[args[i].(string)] = args[i+1]
-		}
-	}
-	return e
+	return &engine.Error{Kind: engine.Invalid, Field: field, Key: key, Args: message.Args(args...)}
 }
 
 // Document completes an operation's description with what huma does not know: that If-Match is needed (its

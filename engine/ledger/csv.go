@@ -55,7 +55,7 @@ func parseCSV(text string, comma rune, skipped int, o Options) (*table, error) {
 		var bad *csv.ParseError
 		if errors.As(err, &bad) {
 			key := KeyQuoteStray
-			if bad.Err == csv.ErrQuote && r.InputOffset() >= int64(len(text)) {
+			if errors.Is(err, csv.ErrQuote) && r.InputOffset() >= int64(len(text)) {
 				key = KeyQuoteUnclosed
 			}
 			return nil, fail(key, row+1+max(0, bad.StartLine-line))

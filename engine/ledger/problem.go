@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"bihuan/engine/message"
 )
 
 // Keys of errors: the file as a whole cannot be read. The comment names the arguments.
@@ -105,18 +107,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // fail makes an Error; args are name, value, name, value.
 func fail(key string, row int, args ...any) *Error {
-	return &Error{Key: key, Row: row, Args: named(args)}
-}
-
-func named(args []any) map[string]any {
-	if len(args) == 0 {
-		return nil
-	}
-	m := make(map[string]any, len(args)/2)
-	for i := 0; i+1 < len(args); i += 2 {
-		m[args[i].(string)] = args[i+1]
-	}
-	return m
+	return &Error{Key: key, Row: row, Args: message.Args(args...)}
 }
 
 // cut shortens s to at most 80 runes for showing.
@@ -129,9 +120,9 @@ func cut(s string) string {
 }
 
 func (l *Ledger) problem(row int, column, key, text string, args ...any) {
-	l.Problems = append(l.Problems, Problem{Row: row, Column: column, Key: key, Args: named(args), Text: cut(text)})
+	l.Problems = append(l.Problems, Problem{Row: row, Column: column, Key: key, Args: message.Args(args...), Text: cut(text)})
 }
 
 func (l *Ledger) note(row int, column, key, text string, args ...any) {
-	l.Notes = append(l.Notes, Problem{Row: row, Column: column, Key: key, Args: named(args), Text: cut(text)})
+	l.Notes = append(l.Notes, Problem{Row: row, Column: column, Key: key, Args: message.Args(args...), Text: cut(text)})
 }

@@ -67,6 +67,18 @@ func Keys() []string {
 	return slices.Sorted(maps.Keys(catalogue()[Languages[0]]))
 }
 
+// Args makes the args of Text from name, value, name, value; nil for none.
+func Args(pairs ...any) map[string]any {
+	if len(pairs) == 0 {
+		return nil
+	}
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m[pairs[i].(string)] = pairs[i+1]
+	}
+	return m
+}
+
 // Text returns the sentence for key in lang with {name} placeholders replaced from args. An unknown key is
 // returned as it is, so that a slip shows and never hides the rest.
 func Text(lang, key string, args map[string]any) string {

@@ -123,7 +123,6 @@ type player struct {
 	Stage
 	world  World
 	items  map[string]engine.ProjectID // by the item's word in the script
-	swept  calendar.Date
 	minute int
 }
 
@@ -202,7 +201,7 @@ func (p *player) ledgers(ctx context.Context) error {
 }
 
 // titles names the plan's tasks by a word for the script and a part of the title.
-var titles = map[string]string{
+var titles = map[string]string{ //nolint:gosec // "secretary" is no secret
 	"blueprint": "一张干到底的蓝图", "friends": "朋友圈", "list": "双月实事清单", "class": "第一班主任",
 	"contact": "联系基层制度", "secretary": "书记项目", "branch": "行动支部", "brand": "共建品牌",
 	"care": "师生关爱提升计划", "teach": "思政铸师魂", "together": "育人共同体", "four": "四个一",

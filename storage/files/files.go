@@ -17,6 +17,7 @@ import (
 
 	"bihuan/engine"
 	"bihuan/engine/audit"
+	"bihuan/engine/message"
 )
 
 // Files is a folder of evidence. It is safe for concurrent use, also by several processes over one folder.
@@ -174,14 +175,7 @@ func (c *contextReader) Read(b []byte) (int, error) {
 }
 
 func invalid(key string, args ...any) error {
-	e := &engine.Error{Kind: engine.Invalid, Field: "file", Key: key}
-	if len(args) > 0 {
-		e.Args = map[string]any{}
-		for i := 0; i+1 < len(args); i += 2 {
-			e.Args[args[i].(string)] = args[i+1]
-		}
-	}
-	return e
+	return &engine.Error{Kind: engine.Invalid, Field: "file", Key: key, Args: message.Args(args...)}
 }
 
 // megabytes shows a limit to people: "32 MB", or the bytes where it is less than one.
