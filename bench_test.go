@@ -53,7 +53,7 @@ type benchWorld struct {
 func newBenchWorld(t *testing.T, db *storage.DB) *benchWorld {
 	t.Helper()
 	ctx := t.Context()
-	e, err := engine.New(ctx, engine.Config{Store: db, Compile: func(b []byte) (*engine.Workflow, error) { return workflows.Parse("stored", b) }})
+	e, err := engine.New(ctx, engine.Config{Store: db, Compile: workflows.Compile})
 	if err != nil {
 		t.Fatal(err)
 	}

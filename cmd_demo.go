@@ -18,6 +18,7 @@ import (
 	"bihuan/examples/plan"
 	"bihuan/storage"
 	"bihuan/storage/files"
+	"bihuan/workflows"
 )
 
 // demoLife is how long the demo's tokens hold.
@@ -120,7 +121,7 @@ func (s *session) play(ctx context.Context, db *storage.DB, c config.Config) err
 			return err
 		}
 	}
-	now, err := engine.New(ctx, engine.Config{Store: db, Compile: compile, Site: where})
+	now, err := engine.New(ctx, engine.Config{Store: db, Compile: workflows.Compile, Site: where})
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (s *session) perform(ctx context.Context, db *storage.DB, where engine.Site
 	today := calendar.DateOf(time.Now(), where.Location)
 	start := plan.Start(calendar.Embedded(), today)
 	clock := plan.NewClock(start.Start(where.Location))
-	e, err := engine.New(ctx, engine.Config{Store: db, Compile: compile, Site: where, Now: clock.Now})
+	e, err := engine.New(ctx, engine.Config{Store: db, Compile: workflows.Compile, Site: where, Now: clock.Now})
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func newEngine(ctx context.Context, db *storage.DB, c config.Config, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	return engine.New(ctx, engine.Config{Store: db, Compile: compile, Site: where, Log: log})
+	return engine.New(ctx, engine.Config{Store: db, Compile: workflows.Compile, Site: where, Log: log})
 }
 
 // server is a running "serve".

@@ -20,7 +20,6 @@ import (
 	"bihuan/engine/ledger"
 	"bihuan/engine/message"
 	"bihuan/storage"
-	"bihuan/workflows"
 )
 
 // session is one call of the program: where it writes, in which language, and how it finds its set-up.
@@ -242,9 +241,6 @@ func site(c config.Config) (engine.Site, error) {
 	}
 	return engine.Site{Location: loc, RemindHour: at.Hour(), RemindMin: at.Minute()}, nil
 }
-
-// compile reads a published definition.
-func compile(source []byte) (*engine.Workflow, error) { return workflows.Parse("definition", source) }
 
 // table writes rows in columns, the first row being the header. Chinese characters take two columns.
 func (s *session) table(rows [][]string) {

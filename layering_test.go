@@ -77,7 +77,7 @@ func TestLayering(t *testing.T) {
 		{name: "nor does the calendar", of: []string{"bihuan/engine/calendar"}, foreign: without(outside, "database/sql")},
 		{name: "nor do the sentences", of: []string{"bihuan/engine/message"}, foreign: outside},
 		{name: "nor does the set-up", of: []string{"bihuan/config"}, foreign: append(slices.Clone(databases), "github.com/gin-gonic", "github.com/danielgtaylor/huma", "github.com/alecthomas/kong")},
-		{name: "ledgers are read with the calendar alone", of: []string{"bihuan/engine/ledger"}, ours: []string{"bihuan/engine/calendar", "bihuan/engine/message"},
+		{name: "ledgers are read with the calendar and the sentences alone", of: []string{"bihuan/engine/ledger"}, ours: []string{"bihuan/engine/calendar", "bihuan/engine/message"},
 			foreign: append(slices.Clone(databases), "github.com/gin-gonic", "github.com/danielgtaylor/huma")},
 		{name: "definitions know the engine", of: []string{"bihuan/workflows"}, ours: []string{"bihuan/engine"}, foreign: append(slices.Clone(databases), web...)},
 		{name: "the database never meets the API", of: []string{"bihuan/storage"}, except: []string{"bihuan/storage/storagetest"}, ours: []string{"bihuan/engine"}, foreign: web[:2]},

@@ -97,7 +97,7 @@ func newHouse(t *testing.T, db *storage.DB, adjust func(*api.Options)) *house {
 		units: map[string]engine.Unit{}, users: map[string]engine.User{}, tokens: map[string]string{}}
 	var err error
 	h.engine, err = engine.New(ctx, engine.Config{Store: db, Now: h.clock,
-		Compile: func(source []byte) (*engine.Workflow, error) { return workflows.Parse("definition", source) }})
+		Compile: workflows.Compile})
 	if err != nil {
 		t.Fatal(err)
 	}

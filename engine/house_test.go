@@ -37,12 +37,10 @@ type house struct {
 	people map[string]engine.Actor
 }
 
-func compile(source []byte) (*engine.Workflow, error) { return workflows.Parse("definition", source) }
-
 // replica is another engine over the same database, with the same clock.
 func (h *house) replica() *engine.Engine {
 	h.t.Helper()
-	e, err := engine.New(h.t.Context(), engine.Config{Store: h.db, Compile: compile, Now: h.clock.now, Site: site})
+	e, err := engine.New(h.t.Context(), engine.Config{Store: h.db, Compile: workflows.Compile, Now: h.clock.now, Site: site})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"bihuan/engine"
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
+	"bihuan/workflows"
 )
 
 const (
@@ -108,7 +109,7 @@ func TestSetPasswordSeesARoleGivenMeanwhile(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 10:00")
 		late := &betweenReads{Store: db}
-		e, err := engine.New(t.Context(), engine.Config{Store: late, Compile: compile, Now: h.clock.now, Site: site})
+		e, err := engine.New(t.Context(), engine.Config{Store: late, Compile: workflows.Compile, Now: h.clock.now, Site: site})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"bihuan/engine/audit"
 )
 
 // Identifiers. All are UUIDv7 in text form, chosen by the engine, except RoleID and the like, which are words.
@@ -113,10 +115,10 @@ type Token struct {
 
 // Via says through which door a command came; it stands in every entry.
 const (
-	ViaAPI     = "api"
-	ViaConsole = "console"
-	ViaCLI     = "cli"
-	ViaClock   = "clock"
+	ViaAPI     = audit.ViaAPI
+	ViaConsole = audit.ViaConsole
+	ViaCLI     = audit.ViaCLI
+	ViaClock   = audit.ViaClock
 )
 
 // Actor is who asks: a user with the roles held at this moment, or one of the two system actors.

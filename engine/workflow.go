@@ -32,9 +32,6 @@ const Previous StageID = "previous"
 // Resting reports whether nobody is working on a project in this state, so that its clock stands still.
 func (s StageID) Resting() bool { return s == Closed || s == Shelved || s == Cancelled }
 
-// Final reports whether the state is an end of the loop.
-func (s StageID) Final() bool { return s == Closed || s == Cancelled }
-
 // The acts that a stage may list.
 const (
 	ActEdit        Act = "edit"

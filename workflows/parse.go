@@ -28,6 +28,9 @@ func Parse(name string, source []byte) (*engine.Workflow, error) {
 	return w, nil
 }
 
+// Compile is Parse for a definition that is in no file but published, or about to be: it is engine.Config's Compile.
+func Compile(source []byte) (*engine.Workflow, error) { return Parse("definition", source) }
+
 func parse(name string, source []byte) (*engine.Workflow, *reader) {
 	r := &reader{file: name, lines: map[string]int{}, broken: map[string]bool{}}
 	root := r.document(source)

@@ -63,16 +63,20 @@ func ReadDeadline(text string, year int, o Options) (Deadline, error) {
 		p.year, _ = yearMonth(o.Today)
 		p.academic = false
 	}
-	return readDeadline(text, p, o.withDefaults())
+	d, refused := readDeadline(text, p, o.withDefaults())
+	if refused != nil {
+		return Deadline{}, refused
+	}
+	return d, nil
 }
 
-func readDeadline(text string, p period, o Options) (Deadline, error) {
+func readDeadline(text string, p period, o Options) (Deadline, *Error) {
 	text = trim(text)
 	s := plain(cutRunes(text, maxDeadline+1))
 	if s == "" || none.MatchString(s) {
 		return Deadline{Text: text}, nil
 	}
-	refuse := func(key string) error {
+	refuse := func(key string) *Error {
 		return fail(key, 0, "text", cut(text))
 	}
 	if utf8.RuneCountInString(text) > maxDeadline {

@@ -254,10 +254,9 @@ func (r *reader) due(g gridRow, c Column, text string, flags uint8) Deadline {
 	memo := strconv.Itoa(p.year) + strconv.FormatBool(p.academic) + strconv.Itoa(int(flags&flagDay)) + text
 	d, ok := r.deadline[memo]
 	if !ok {
-		var err error
-		if d, err = readDeadline(text, p, r.o); err != nil {
-			e := err.(*Error) // readDeadline returns no other
-			r.problem(g.number, c.Header, e.Key, text, "text", e.Args["text"])
+		var refused *Error
+		if d, refused = readDeadline(text, p, r.o); refused != nil {
+			r.problem(g.number, c.Header, refused.Key, text, "text", refused.Args["text"])
 			return Deadline{}
 		}
 		if flags&flagDay != 0 {

@@ -16,14 +16,13 @@ import (
 func main() {
 	dir, err := os.MkdirTemp("", "bihuan-embed-")
 	check(err)
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	ctx := context.Background()
 	db, err := storage.Open(ctx, "sqlite:"+dir+"/loop.db")
 	check(err)
-	defer db.Close() //nolint:errcheck // the program ends here
+	defer db.Close()
 	check(db.Migrate(ctx))
-	compile := func(source []byte) (*engine.Workflow, error) { return workflows.Parse("stored", source) }
-	e, err := engine.New(ctx, engine.Config{Store: db, Compile: compile})
+	e, err := engine.New(ctx, engine.Config{Store: db, Compile: workflows.Compile})
 	check(err)
 	source, _ := workflows.Source("shishi")
 	_, err = e.Publish(ctx, engine.Operator(), source)

@@ -27,7 +27,7 @@ func play(t *testing.T, db *storage.DB) (*engine.Engine, *plan.World) {
 	loc := time.FixedZone("UTC+8", 8*3600)
 	clock := plan.NewClock(start.Start(loc))
 	e, err := engine.New(ctx, engine.Config{Store: db, Now: clock.Now, Site: engine.Site{Location: loc, RemindHour: 9},
-		Compile: func(b []byte) (*engine.Workflow, error) { return workflows.Parse("stored", b) }})
+		Compile: workflows.Compile})
 	if err != nil {
 		t.Fatal(err)
 	}
