@@ -29,7 +29,7 @@ func TestCookies(t *testing.T) {
 		{name: "by IPv6", host: "[::1]:8080", remote: "[::1]:1", plain: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := httptest.NewRequest("GET", "/", nil)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.Host, r.RemoteAddr = tt.host, tt.remote
 			if tt.proto != "" {
 				r.Header.Set("X-Forwarded-Proto", tt.proto)

@@ -1,0 +1,124 @@
+/* 闭环 console: what pages do beyond plain links and forms. Everything works without it. Events are delegated, so
+   that what htmx swaps in needs no new listeners. */
+(function () {
+  'use strict';
+  var $ = function (s, r) { return (r || document).querySelector(s); };
+  var $$ = function (s, r) { return Array.prototype.slice.call((r || document).querySelectorAll(s)); };
+  document.documentElement.classList.add('has-js');
+
+  /* ----- toasts, said aloud by the live region ----- */
+  function toast(text) {
+    var box = $('#toasts');
+    if (!box) return;
+    var d = document.createElement('div');
+    d.className = 'toast';
+    d.textContent = text;
+    box.appendChild(d);
+    setTimeout(function () { d.remove(); }, 6000);
+  }
+
+  /* ----- a link to a form unfolds it ----- */
+  function unfold() {
+    var at = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (at && at.tagName === 'DETAILS') {
+      at.open = true;
+      var first = $('textarea,select,input:not([type=hidden])', at);
+      if (first) first.focus({ preventScroll: true });
+    }
+  }
+  window.addEventListener('hashchange', unfold);
+
+  /* what was just done is said once: a reload or a shared address does not say it again */
+  function forget() {
+    var u = new URL(location.href);
+    if (u.searchParams.has('done') && history.replaceState) {
+      u.searchParams.delete('done');
+      history.replaceState(history.state, '', u.pathname + (u.search || '') + u.hash);
+    }
+  }
+
+  function ready() {
+    unfold();
+    forget();
+    var wrong = $('.errsum');
+    if (wrong) wrong.focus();
+  }
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', ready); else ready();
+
+  /* ----- clicks ----- */
+  document.addEventListener('click', function (ev) {
+    $$('details.menu[open]').forEach(function (m) { if (!m.contains(ev.target)) m.removeAttribute('open'); });
+    var el = ev.target.closest ? ev.target.closest('[data-print],[data-phrase],.errsum a') : null;
+    if (!el) return;
+    if (el.matches('[data-print]')) window.print();
+    if (el.matches('[data-phrase]')) {
+      var box = $('.inp', el.closest('.decide'));
+      box.value = el.getAttribute('data-phrase');
+      box.focus();
+    }
+    if (el.matches('.errsum a')) {
+      var field = document.getElementById(el.getAttribute('href').slice(1));
+      if (field) { ev.preventDefault(); field.focus(); field.scrollIntoView({ block: 'center' }); }
+    }
+  });
+
+  /* ----- a form is sent once ----- */
+  document.addEventListener('submit', function (ev) {
+    var f = ev.target;
+    if (f.method !== 'post' || ev.defaultPrevented || f.hasAttribute('hx-post')) return;
+    if (f.getAttribute('data-sent')) { ev.preventDefault(); return; }
+    f.setAttribute('data-sent', '1');
+  });
+  window.addEventListener('pageshow', function () { $$('form[data-sent]').forEach(function (f) { f.removeAttribute('data-sent'); }); });
+
+  /* ----- keys ----- */
+  var going = false;
+  var places = { o: '/overview', i: '/todo', t: '/ledger', a: '/trail', w: '/workflows' };
+  function step(list, current, mark, by) {
+    var i = list.indexOf(current);
+    i = Math.max(0, Math.min(list.length - 1, i < 0 ? 0 : i + by));
+    if (current) current.classList.remove(mark);
+    list[i].classList.add(mark);
+    list[i].scrollIntoView({ block: 'nearest' });
+    return list[i];
+  }
+  document.addEventListener('keydown', function (ev) {
+    if (ev.key === 'Escape') $$('details.menu[open]').forEach(function (m) { m.removeAttribute('open'); $('summary', m).focus(); });
+    /* Enter in an opinion never approves by accident */
+    if (ev.key === 'Enter' && ev.target.matches && ev.target.matches('.decide .inp')) {
+      ev.preventDefault();
+      $('.btns .btn', ev.target.closest('.decide')).focus();
+      return;
+    }
+    var typing = /INPUT|TEXTAREA|SELECT/.test(ev.target.tagName) && ev.target.type !== 'checkbox' && ev.target.type !== 'radio';
+    if (typing || ev.ctrlKey || ev.metaKey || ev.altKey) return;
+    if (ev.key === '/') { var q = $('#q'); if (q) { ev.preventDefault(); q.focus(); } return; }
+    if (going) { going = false; if (places[ev.key]) location.href = places[ev.key]; return; }
+    if (ev.key === 'g') { going = true; setTimeout(function () { going = false; }, 900); return; }
+    var by = ev.key === 'j' ? 1 : ev.key === 'k' ? -1 : 0;
+    var items = $$('.appr'), item = $('.appr.cur');
+    if (items.length) {
+      if (by) step(items, item, 'cur', by).focus({ preventScroll: true });
+      else if (item && ev.key === 'a') $('.btn.pri', item).click();
+      else if (item && ev.key === 'r') { ev.preventDefault(); $('.decide .inp', item).focus(); }
+      return;
+    }
+    var rows = $$('#rows tr'), row = $('#rows tr.kcur');
+    if (rows.length && by) step(rows, row, 'kcur', by);
+    else if (row && ev.key === 'Enter' && ev.target === document.body) $('a.nm', row).click();
+  });
+
+  /* ----- htmx: 403, 409 and 422 carry HTML meant for the page ----- */
+  document.addEventListener('htmx:beforeSwap', function (ev) {
+    var s = ev.detail.xhr.status;
+    if (s === 403 || s === 409 || s === 422) { ev.detail.shouldSwap = true; ev.detail.isError = false; }
+  });
+  document.addEventListener('htmx:responseError', function (ev) {
+    if (ev.detail.xhr.status === 401) { location.reload(); return; }
+    toast(document.body.getAttribute('data-failed') + (ev.detail.xhr.getResponseHeader('X-Request-Id') || '—'));
+  });
+  document.addEventListener('htmx:sendError', function () { toast(document.body.getAttribute('data-offline')); });
+  document.addEventListener('htmx:afterSwap', function () {
+    $$('[data-count-copy]').forEach(function (to) { var from = $('[data-count]'); to.innerHTML = from ? from.innerHTML : ''; });
+  });
+})();

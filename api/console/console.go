@@ -1,0 +1,198 @@
+// Package console is the product's pages: rendered on the server, working without script, made faster by htmx.
+//
+// What must always hold: a page decides nothing. What somebody may do, what is missing and why is asked of
+// engine.Explain, and every change goes through engine.Do with the version that the reader saw; so two people can
+// never overwrite each other, and no typed text is lost to a refusal. Whatever people wrote reaches a page through
+// html/template alone. No answer holds inline style or script, because the policy of every page forbids both.
+//
+// A page is a Go file and a template of the same name: the Go file reads, fills a typed view and renders it.
+// To add one: a row in routes, a view struct, a handler, templates/<name>.html with "main", keys in
+// engine/message/*/console.yaml, and a case in the tests' table of pages.
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"bihuan/engine"
+	"bihuan/engine/audit"
+)
+
+// Door signs people in and out. A session is named by the value of a cookie, which the console sets.
+type Door interface {
+	// SignIn opens a session. A wrong name or password, or too many tries, is an *engine.Error that people can read.
+	SignIn(ctx context.Context, login, password, addr string) (cookie string, user engine.User, err error)
+	// Actor tells who holds the session. An *engine.Error of kind Denied means that it is over.
+	Actor(ctx context.Context, cookie string) (engine.Actor, engine.User, error)
+	// SignOut ends the session; one that is over already is no error.
+	SignOut(ctx context.Context, cookie string) error
+}
+
+// Files is where evidence lies; storage/files implements it.
+type Files interface {
+	// Put stores what r holds, at most limit bytes; refusals are Invalid errors about the field "file".
+	Put(ctx context.Context, name string, r io.Reader, limit int64) (engine.Evidence, error)
+	// Get opens the file with the digest; the caller closes it.
+	Get(digest audit.Digest) (io.ReadSeekCloser, int64, error)
+}
+
+// Seat is one of the demo's people, into whose chair a visitor may sit.
+type Seat struct {
+	Login, Name string
+	Title       engine.Text // what they are
+	Unit        string
+}
+
+// Seats lets a demo's visitors change who they are. A real installation has none.
+type Seats interface {
+	Seats() []Seat
+	// Sit opens a session for the login without a password, and refuses every login that is not in Seats.
+	Sit(ctx context.Context, login, addr string) (cookie string, err error)
+}
+
+// Options is what a Console is made of.
+type Options struct {
+	Engine *engine.Engine
+	Reader engine.Reader
+	Files  Files
+	Door   Door
+	Seats  Seats                                        // nil outside the demo
+	Graph  func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram, shown as text
+	Now    func() time.Time                             // nil: time.Now
+	Log    *slog.Logger                                 // nil: discarded
+	Upload int64                                        // largest file in bytes; 0: 32 MiB
+	Secure bool                                         // cookies over HTTPS alone; off for plain HTTP on a loopback address
+	Site   string                                       // name of the organisation, shown beside the logo; may be empty
+}
+
+// Console answers with pages.
+type Console struct {
+	Options
+	assets *assets
+	pages  map[string]map[string]*page // by language and name
+	names  *names
+	origin *http.CrossOriginProtection
+}
+
+// New makes a console; it fails when a template is broken.
+func New(o Options) (*Console, error) {
+	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Door == nil || o.Graph == nil {
+		return nil, errors.New("console: Engine, Reader, Files, Door and Graph are needed")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Upload <= 0 {
+		o.Upload = 32 << 20
+	}
+	c := &Console{Options: o, names: newNames(o.Reader, o.Now), origin: http.NewCrossOriginProtection()}
+	var err error
+	if c.assets, err = loadAssets(); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	if c.pages, err = parsePages(c.assets); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	return c, nil
+}
+
+// Route is one of the console's addresses.
+type Route struct {
+	Method, Path string
+	Open         bool // answers people who are not signed in
+	Upload       bool // its body may be a file of Options.Upload bytes
+	handle       func(*Console, *visit) error
+}
+
+// routes is every address there is.
+var routes = []Route{
+	{"GET", "/", false, false, (*Console).home},
+	{"GET", "/assets/:file", true, false, (*Console).asset},
+	{"GET", "/sign-in", true, false, (*Console).signInPage},
+	{"POST", "/sign-in", true, false, (*Console).signIn},
+	{"POST", "/sign-out", true, false, (*Console).signOut},
+	{"POST", "/seat", true, false, (*Console).sit},
+	{"POST", "/settings", true, false, (*Console).settings},
+	{"GET", "/overview", false, false, (*Console).overview},
+	{"GET", "/todo", false, false, (*Console).todo},
+	{"GET", "/todo/count", false, false, (*Console).todoCount},
+	{"POST", "/todo/:id", false, false, (*Console).decide},
+	{"GET", "/ledger", false, false, (*Console).ledger},
+	{"GET", "/ledger/counts", false, false, (*Console).ledgerCounts},
+	{"GET", "/ledger.csv", false, false, (*Console).ledgerCSV},
+	{"GET", "/new", false, false, (*Console).newPage},
+	{"POST", "/new", false, false, (*Console).create},
+	{"GET", "/projects/:id", false, false, (*Console).project},
+	{"GET", "/projects/:id/edit", false, false, (*Console).editPage},
+	{"POST", "/projects/:id/edit", false, false, (*Console).edit},
+	{"POST", "/projects/:id/do/:act", false, false, (*Console).act},
+	{"POST", "/projects/:id/evidence", false, true, (*Console).upload},
+	{"GET", "/projects/:id/evidence/:evidence", false, false, (*Console).download},
+	{"GET", "/trail", false, false, (*Console).trail},
+	{"GET", "/trail.csv", false, false, (*Console).trailCSV},
+	{"GET", "/workflows", false, false, (*Console).workflows},
+	{"GET", "/workflows/:workflow", false, false, (*Console).workflow},
+}
+
+// Routes lists the console's addresses, for the server's access table. The console is its own door: a route that
+// is not Open sends people without a session to the sign-in page.
+func Routes() []Route { return append([]Route(nil), routes...) }
+
+// Register lays the routes.
+func (c *Console) Register(r gin.IRouter) {
+	for _, route := range routes {
+		r.Handle(route.Method, route.Path, c.handler(route))
+	}
+}
+
+// NotFound answers an address that does not exist with a page; the server calls it for browsers.
+func (c *Console) NotFound(g *gin.Context) {
+	v := c.visit(g)
+	if err := c.recognise(v); err != nil {
+		c.fail(v, err)
+		return
+	}
+	c.fail(v, &engine.Error{Kind: engine.NotFound, Key: "console.error.no_page"})
+}
+
+// handler is what every request passes: headers, origin, session, then the page.
+func (c *Console) handler(route Route) gin.HandlerFunc {
+	return func(g *gin.Context) {
+		v := c.visit(g)
+		if err := c.origin.Check(g.Request); err != nil {
+			c.fail(v, &engine.Error{Kind: engine.Denied, Key: "api.cross_origin", Err: err})
+			return
+		}
+		if err := c.recognise(v); err != nil {
+			c.fail(v, err)
+			return
+		}
+		if !route.Open && v.user.ID == "" {
+			c.askToSignIn(v)
+			return
+		}
+		if g.Request.Method == http.MethodPost {
+			limit := int64(maxForm)
+			if route.Upload {
+				limit = c.Upload + maxForm
+			}
+			g.Request.Body = http.MaxBytesReader(g.Writer, g.Request.Body, limit)
+		}
+		if err := route.handle(c, v); err != nil {
+			c.fail(v, err)
+		}
+	}
+}
+
+// maxForm is the largest body of a form without a file, in bytes.
+const maxForm = 1 << 20

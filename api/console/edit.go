@@ -1,0 +1,279 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"bihuan/engine"
+)
+
+// editView is the page of a new project, or of one whose draft is changed.
+type editView struct {
+	Title, Sub string
+	Back       string
+	Form       form
+	Kinds      []choice
+	Steps      []string // what follows, for the box beside the form
+}
+
+// creatable lists the kinds of projects that the person holds a role for.
+func (c *Console) creatable(v *visit) []*engine.Workflow {
+	var out []*engine.Workflow
+	for _, w := range c.workflowsByID() {
+		if len(creators(v, w)) > 0 {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// creators are the paths of the units at which the person may propose a project of the kind.
+func creators(v *visit, w *engine.Workflow) []string {
+	var out []string
+	for _, g := range v.actor.Grants {
+		for _, r := range w.Create {
+			if g.Role == r {
+				out = append(out, g.Path)
+			}
+		}
+	}
+	return out
+}
+
+func (c *Console) newPage(v *visit) error {
+	f, err := c.newForm(v, url.Values{"kind": {v.g.Query("kind")}})
+	if err != nil {
+		return err
+	}
+	return c.showNew(v, http.StatusOK, f)
+}
+
+func (c *Console) showNew(v *visit, status int, f form) error {
+	view := editView{Title: v.t("console.new.title"), Sub: v.t("console.new.sub"), Back: "/ledger", Form: f}
+	for _, k := range []string{"console.new.step1", "console.new.step2", "console.new.step3"} {
+		view.Steps = append(view.Steps, v.t(k))
+	}
+	return c.render(v, status, "edit", view.Title, view)
+}
+
+// newForm is the form of a new project; it asks for kind and unit besides the draft.
+func (c *Console) newForm(v *visit, typed url.Values) (form, error) {
+	kinds := c.creatable(v)
+	if len(kinds) == 0 {
+		var roles []string
+		for _, w := range c.workflowsByID() {
+			for _, r := range w.Create {
+				if name := r.In(v.lang); !contains(roles, name) {
+					roles = append(roles, name)
+				}
+			}
+		}
+		return form{}, &engine.Error{Kind: engine.Denied, Key: "create.role",
+			Args: map[string]any{"roles": roles, "kind": v.t("console.project")}}
+	}
+	f, err := c.draftForm(v, engine.Draft{}, "/new")
+	if err != nil {
+		return f, err
+	}
+	kind := field{ID: "new-kind", Name: "kind", Kind: "select", Label: v.t("console.col.kind"), Required: true}
+	units := field{ID: "new-unit", Name: "unit", Kind: "select", Label: v.t("console.col.lead"), Required: true}
+	var paths []string
+	for _, w := range kinds {
+		kind.Choices = append(kind.Choices, choice{w.ID, w.Name.In(v.lang), typed.Get("kind") == w.ID})
+		paths = append(paths, creators(v, w)...)
+	}
+	all, err := c.Reader.Units(v.ctx)
+	if err != nil {
+		return f, err
+	}
+	for _, u := range all {
+		for _, path := range paths {
+			if engine.Under(u.Path, path) {
+				units.Choices = append(units.Choices, choice{string(u.ID), indent(u.Path) + u.Name, typed.Get("unit") == string(u.ID)})
+				break
+			}
+		}
+	}
+	f.Fields = append([]field{kind, units}, f.Fields...)
+	f.Submit = v.t("console.new.submit")
+	return f, nil
+}
+
+// draftForm is the form of a draft.
+func (c *Console) draftForm(v *visit, d engine.Draft, action string) (form, error) {
+	f := form{ID: "draft", Action: action, Submit: v.t("console.save"), Open: true}
+	owners, err := c.peopleChoices(v, d.Owner)
+	if err != nil {
+		return f, err
+	}
+	sponsors, err := c.peopleChoices(v, d.Sponsor)
+	if err != nil {
+		return f, err
+	}
+	assistants, err := c.peopleChoices(v, d.Assistants...)
+	if err != nil {
+		return f, err
+	}
+	nobody := choice{"", v.t("console.nobody"), d.Owner == ""}
+	deadline := ""
+	if !d.Deadline.IsZero() {
+		deadline = d.Deadline.String()
+	}
+	for _, x := range []field{
+		{Name: "title", Kind: "text", Value: d.Title, Required: true},
+		{Name: "category", Kind: "text", Value: d.Category},
+		{Name: "need", Kind: "area", Value: d.Need},
+		{Name: "target", Kind: "area", Value: d.Target},
+		{Name: "measures", Kind: "area", Value: d.Measures},
+		{Name: "owner", Kind: "select", Value: string(d.Owner), Choices: append([]choice{nobody}, owners...)},
+		{Name: "sponsor", Kind: "select", Value: string(d.Sponsor), Choices: append([]choice{nobody}, sponsors...)},
+		{Name: "assistants", Kind: "people", Choices: assistants},
+		{Name: "assisting", Kind: "area", Value: strings.Join(d.Assisting, "\n")},
+		{Name: "list", Kind: "text", Value: d.List},
+		{Name: "deadline", Kind: "date", Value: deadline},
+	} {
+		x.ID, x.Label = "draft-"+x.Name, v.t("console.field."+x.Name)
+		if key := "console.hint." + x.Name; v.t(key) != key {
+			x.Hint = v.t(key)
+		}
+		f.Fields = append(f.Fields, x)
+	}
+	return f, nil
+}
+
+// draft reads the form. Extra columns of an imported ledger are kept as they are.
+func draft(x url.Values, extra map[string]string) (engine.Draft, error) {
+	d := engine.Draft{Title: x.Get("title"), Category: x.Get("category"), Need: x.Get("need"), Target: x.Get("target"), Measures: x.Get("measures"),
+		Owner: engine.UserID(x.Get("owner")), Sponsor: engine.UserID(x.Get("sponsor")), List: x.Get("list"), Extra: extra}
+	for _, id := range x["assistants"] {
+		if id != "" {
+			d.Assistants = append(d.Assistants, engine.UserID(id))
+		}
+	}
+	for line := range strings.FieldsFuncSeq(x.Get("assisting"), func(r rune) bool { return r == '\n' || r == '\r' || r == '、' || r == ';' || r == '；' }) {
+		if s := strings.TrimSpace(line); s != "" {
+			d.Assisting = append(d.Assisting, s)
+		}
+	}
+	for _, id := range append([]engine.UserID{d.Owner, d.Sponsor}, d.Assistants...) {
+		if id != "" && !isID(string(id)) {
+			return d, invalid("owner", "user.unknown", "id", "")
+		}
+	}
+	var err error
+	d.Deadline, err = date(x, "deadline")
+	return d, err
+}
+
+func (c *Console) create(v *visit) error {
+	if err := v.g.Request.ParseForm(); err != nil {
+		return err
+	}
+	x := v.g.Request.PostForm
+	f, err := c.newForm(v, x)
+	if err != nil {
+		return err
+	}
+	p, err := c.propose(v, x)
+	if err == nil {
+		v.redirect("/projects/" + string(p.ID) + "?done=create")
+		return nil
+	}
+	kind := engine.KindOf(err)
+	if kind != engine.Invalid && kind != engine.Denied && kind != engine.Blocked {
+		return err
+	}
+	f.keep(x)
+	f.blame(v, asError(err))
+	return c.showNew(v, statuses[kind], f)
+}
+
+func (c *Console) propose(v *visit, x url.Values) (engine.Project, error) {
+	d, err := draft(x, nil)
+	if err != nil {
+		return engine.Project{}, err
+	}
+	if !isID(x.Get("unit")) {
+		return engine.Project{}, invalid("unit", "field.empty")
+	}
+	unit, err := c.Engine.Unit(v.ctx, x.Get("unit"))
+	if err != nil {
+		return engine.Project{}, err
+	}
+	return c.Engine.Create(v.ctx, v.actor, x.Get("kind"), unit, d)
+}
+
+func (c *Console) editPage(v *visit) error {
+	p, err := c.seen(v)
+	if err != nil {
+		return err
+	}
+	options, err := c.Engine.Explain(v.ctx, v.actor, &p)
+	if err != nil {
+		return err
+	}
+	why := &engine.Error{Kind: engine.Blocked, Key: "act.stage", Args: map[string]any{"stage": c.stageName(v, p.Stage)}}
+	for _, o := range options {
+		if o.Act != string(engine.ActEdit) {
+			continue
+		}
+		if o.Allowed {
+			f, err := c.draftForm(v, engine.DraftOf(&p), "/projects/"+string(p.ID)+"/edit")
+			if err != nil {
+				return err
+			}
+			f.Version = p.Version
+			return c.showEdit(v, &p, http.StatusOK, f)
+		}
+		for _, r := range o.Reasons {
+			if !r.Met {
+				why = &engine.Error{Kind: engine.Denied, Key: r.Key, Args: r.Args}
+				break
+			}
+		}
+	}
+	return why
+}
+
+func (c *Console) showEdit(v *visit, p *engine.Project, status int, f form) error {
+	view := editView{Title: v.t("console.edit.title"), Sub: p.Number + " · " + p.Title, Back: "/projects/" + string(p.ID), Form: f}
+	return c.render(v, status, "edit", view.Title, view)
+}
+
+func (c *Console) edit(v *visit) error {
+	p, err := c.seen(v)
+	if err != nil {
+		return err
+	}
+	if err := v.g.Request.ParseForm(); err != nil {
+		return err
+	}
+	x := v.g.Request.PostForm
+	base, err := version(x)
+	if err != nil {
+		return err
+	}
+	d, err := draft(x, p.Extra)
+	if err == nil {
+		_, err = c.Engine.Do(v.ctx, v.actor, p.ID, base, engine.Edit{Draft: d})
+	}
+	kind := engine.KindOf(err)
+	switch {
+	case err == nil:
+		v.redirect("/projects/" + string(p.ID) + "?done=edit")
+		return nil
+	case kind == engine.Stale || kind == engine.Conflict:
+		return c.conflict(v, p.ID, base, attempt{act: "edit", values: x})
+	case kind != engine.Invalid && kind != engine.Blocked && kind != engine.Denied:
+		return err
+	}
+	f, formErr := c.draftForm(v, engine.DraftOf(&p), "/projects/"+string(p.ID)+"/edit")
+	if formErr != nil {
+		return formErr
+	}
+	f.Version = base
+	f.keep(x)
+	f.blame(v, asError(err))
+	return c.showEdit(v, &p, statuses[kind], f)
+}

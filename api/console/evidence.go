@@ -1,0 +1,193 @@
+package console
+
+import (
+	"errors"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"bihuan/engine"
+)
+
+// evidenceViews lists a project's evidence, newest first.
+func (c *Console) evidenceViews(v *visit, p *engine.Project) ([]evidenceView, error) {
+	list, err := c.Reader.Evidence(v.ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]evidenceView, 0, len(list))
+	for _, e := range slices.Backward(list) {
+		x := evidenceView{Href: "/projects/" + string(p.ID) + "/evidence/" + e.ID, Name: e.Name, Type: fileKind(e.Name), Who: c.names.user(v, e.By),
+			At: c.moment(e.At), Size: size(e.Size), Note: e.Note, Digest: hashOf(e.SHA256.String())}
+		if m, ok := p.Milestones[e.Milestone]; ok {
+			x.Milestone = m.Title
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// uploadTime is how long a large file over a slow line may take.
+const uploadTime = 10 * time.Minute
+
+// upload binds a file to the project. The file goes part by part to where files lie; the fields stand before it,
+// so that what would be refused anyhow is refused before it is read.
+func (c *Console) upload(v *visit) error {
+	p, err := c.seen(v)
+	if err != nil {
+		return err
+	}
+	_ = http.NewResponseController(v.g.Writer).SetReadDeadline(time.Now().Add(uploadTime)) // without it the server's own limit holds
+	parts, err := v.g.Request.MultipartReader()
+	if err != nil {
+		return &engine.Error{Kind: engine.Invalid, Key: "api.multipart", Err: err}
+	}
+	values := url.Values{}
+	a := attempt{act: "evidence", values: values}
+	var file engine.Evidence
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return broken(err)
+		}
+		if part.FormName() != "file" {
+			s, err := shortPart(part)
+			if err != nil {
+				return err
+			}
+			values.Set(part.FormName(), s)
+			continue
+		}
+		base, err := version(values)
+		if err != nil {
+			return err
+		}
+		if err := c.mayUpload(v, &p, base); err != nil {
+			return c.refused(v, &p, base, a, err)
+		}
+		if part.FileName() == "" {
+			return c.refused(v, &p, base, a, invalid("file", "field.empty"))
+		}
+		r := &watched{r: part}
+		if file, err = c.Files.Put(v.ctx, part.FileName(), r, c.Upload); err != nil {
+			if r.err != nil {
+				return broken(r.err)
+			}
+			return c.refused(v, &p, base, a, err)
+		}
+	}
+	base, err := version(values)
+	if err != nil {
+		return err
+	}
+	if file.Name == "" {
+		return c.refused(v, &p, base, a, invalid("file", "field.empty"))
+	}
+	_, err = c.Engine.Do(v.ctx, v.actor, p.ID, base, engine.AddEvidence{Name: file.Name, Type: file.Type, Size: file.Size, SHA256: file.SHA256,
+		Milestone: values.Get("milestone"), Note: values.Get("note")})
+	if err != nil {
+		return c.refused(v, &p, base, a, err)
+	}
+	v.redirect("/projects/" + string(p.ID) + "?done=evidence#evidence")
+	return nil
+}
+
+// mayUpload asks the engine before a file is read, so that nobody fills the disk with what nobody may add. The
+// command without a file is refused in any case, and says why.
+func (c *Console) mayUpload(v *visit, p *engine.Project, base int64) error {
+	options, err := c.Engine.Explain(v.ctx, v.actor, p)
+	if err != nil {
+		return err
+	}
+	if p.Version == base && slices.ContainsFunc(options, func(o engine.Option) bool { return o.Act == string(engine.ActEvidence) && o.Allowed }) {
+		return nil
+	}
+	_, err = c.Engine.Do(v.ctx, v.actor, p.ID, base, engine.AddEvidence{})
+	return err
+}
+
+// watched remembers why reading ended, when it was not the end: then the connection is to blame, not the disk.
+type watched struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.r.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err = err
+	}
+	return n, err
+}
+
+func broken(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return err
+	}
+	return &engine.Error{Kind: engine.Invalid, Key: "api.broken_upload", Err: err}
+}
+
+// maxPart is the largest part besides the file, in bytes.
+const maxPart = 8 << 10
+
+func shortPart(part *multipart.Part) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(part, maxPart+1))
+	switch {
+	case err != nil:
+		return "", broken(err)
+	case len(b) > maxPart:
+		return "", &engine.Error{Kind: engine.Invalid, Key: "field.too_long", Args: map[string]any{"limit": strconv.Itoa(maxPart)}}
+	case !utf8.Valid(b):
+		return "", &engine.Error{Kind: engine.Invalid, Key: "field.not_text"}
+	}
+	return string(b), nil
+}
+
+// download sends a piece of evidence as a file to keep, never as something to show.
+func (c *Console) download(v *visit) error {
+	p, err := c.seen(v)
+	if err != nil {
+		return err
+	}
+	list, err := c.Reader.Evidence(v.ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(list, func(e engine.Evidence) bool { return e.ID == v.g.Param("evidence") })
+	if i < 0 {
+		return &engine.Error{Kind: engine.NotFound, Key: "api.evidence_unknown"}
+	}
+	e := list[i]
+	file, _, err := c.Files.Get(e.SHA256)
+	if err != nil {
+		return err // the trail names a file that is gone: a fault of ours
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	h := v.g.Writer.Header()
+	h.Set("Content-Type", e.Type)
+	h.Set("Content-Disposition", attachment(e.Name))
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
+	h.Set("ETag", `"`+e.SHA256.String()+`"`)
+	http.ServeContent(v.g.Writer, v.g.Request, "", e.At, file)
+	return nil
+}
+
+// attachment names a file for saving: in ASCII for old browsers, and as RFC 5987 writes it.
+func attachment(name string) string {
+	ascii := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || strings.ContainsRune(`"\/%;`, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	return `attachment; filename="` + ascii + `"; filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+}

@@ -1,0 +1,152 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"bihuan/engine"
+)
+
+// signInView is the page at the door.
+type signInView struct {
+	Site   string
+	Next   string // where the person wanted to go
+	Login  string
+	Error  string
+	Seats  []seatView
+	Demo   bool
+	Stages []ringStage
+	Lang   string
+	Large  bool
+	Theme  string
+}
+
+// ringStage is one of the six stages on the ring of the sign-in page.
+type ringStage struct{ Class, Name string }
+
+// home sends people to what needs attention now.
+func (c *Console) home(v *visit) error {
+	v.redirect("/overview")
+	return nil
+}
+
+// askToSignIn sends somebody without a session to the door, with the way back. htmx is told to load the whole page.
+func (c *Console) askToSignIn(v *visit) {
+	next := "/"
+	if v.g.Request.Method == http.MethodGet && !v.partial() {
+		next = local(v.g.Request.URL.RequestURI(), "/")
+	}
+	to := "/sign-in"
+	if next != "/" {
+		to += "?next=" + url.QueryEscape(next)
+	}
+	if v.partial() {
+		v.g.Header("HX-Redirect", to)
+		v.g.Status(http.StatusUnauthorized)
+		return
+	}
+	v.redirect(to)
+}
+
+func (c *Console) signInPage(v *visit) error {
+	if v.user.ID != "" && c.Seats == nil {
+		v.redirect(local(v.g.Query("next"), "/"))
+		return nil
+	}
+	return c.showSignIn(v, http.StatusOK, signInView{Next: local(v.g.Query("next"), "/")})
+}
+
+func (c *Console) showSignIn(v *visit, status int, view signInView) error {
+	view.Site, view.Seats, view.Demo, view.Lang, view.Large, view.Theme = c.Site, c.seatViews(v), c.Seats != nil, v.lang, v.large, v.theme
+	for i, id := range []string{"plan", "deploy", "advance", "track", "feedback", "effect"} {
+		view.Stages = append(view.Stages, ringStage{"p" + string(rune('1'+i)), v.t("console.stage." + id)})
+	}
+	return c.render(v, status, "sign_in", v.t("console.sign_in"), view)
+}
+
+// signIn opens a session. Whatever is wrong, the password is not sent back.
+func (c *Console) signIn(v *visit) error {
+	if err := v.g.Request.ParseForm(); err != nil {
+		return err
+	}
+	login, next := strings.TrimSpace(v.g.PostForm("login")), local(v.g.PostForm("next"), "/")
+	cookie, _, err := c.Door.SignIn(v.ctx, login, v.g.PostForm("password"), v.g.ClientIP())
+	if err != nil {
+		status, refused := statuses[engine.KindOf(err)]
+		if !refused || status >= http.StatusInternalServerError {
+			return err
+		}
+		if status == http.StatusForbidden || status == http.StatusNotFound {
+			status = http.StatusUnprocessableEntity // what was typed is wrong, not where it was typed
+		}
+		view := signInView{Next: next, Login: login, Error: v.t("console.sign_in.refused")}
+		if e, ok := err.(*engine.Error); ok { //nolint:errorlint // a Door's own refusal, not one deep inside
+			view.Error = e.In(v.lang)
+		}
+		return c.showSignIn(v, status, view)
+	}
+	c.setCookie(v, sessionCookie, cookie, 0, true)
+	v.redirect(next)
+	return nil
+}
+
+func (c *Console) signOut(v *visit) error {
+	if cookie := v.cookie(sessionCookie); cookie != "" {
+		if err := c.Door.SignOut(v.ctx, cookie); err != nil {
+			return err
+		}
+	}
+	c.setCookie(v, sessionCookie, "", -1, true)
+	v.redirect("/sign-in")
+	return nil
+}
+
+// sit changes the seat, in the demo alone.
+func (c *Console) sit(v *visit) error {
+	if c.Seats == nil {
+		return &engine.Error{Kind: engine.NotFound, Key: "console.error.no_page"}
+	}
+	cookie, err := c.Seats.Sit(v.ctx, v.g.PostForm("login"), v.g.ClientIP())
+	if err != nil {
+		return err
+	}
+	if old := v.cookie(sessionCookie); old != "" {
+		if err := c.Door.SignOut(v.ctx, old); err != nil {
+			return err
+		}
+	}
+	c.setCookie(v, sessionCookie, cookie, 0, true)
+	v.redirect(local(v.g.PostForm("next"), "/"))
+	return nil
+}
+
+// seatViews lists the demo's seats, none elsewhere.
+func (c *Console) seatViews(v *visit) []seatView {
+	if c.Seats == nil {
+		return nil
+	}
+	var out []seatView
+	for _, s := range c.Seats.Seats() {
+		out = append(out, seatView{Login: s.Login, Name: s.Name, Title: s.Title.In(v.lang), Initial: initial(s.Name), Current: v.user.ID != "" && v.user.Login == s.Login})
+	}
+	return out
+}
+
+// settingsLife is how long a reader's settings are kept, in seconds: a year.
+const settingsLife = 365 * 24 * 3600
+
+// settings keeps language, colours and size of letters in cookies.
+func (c *Console) settings(v *visit) error {
+	set := func(field, cookie string, allowed ...string) {
+		value, ok := v.g.GetPostForm(field)
+		if ok && contains(allowed, value) {
+			c.setCookie(v, cookie, value, settingsLife, false)
+		}
+	}
+	set("lang", langCookie, "zh-CN", "en")
+	set("theme", themeCookie, "light", "dark", "auto")
+	set("size", sizeCookie, "large", "normal")
+	v.redirect(local(v.g.PostForm("back"), "/"))
+	return nil
+}

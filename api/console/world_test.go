@@ -1,0 +1,240 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"bihuan/api/request"
+	"bihuan/engine"
+	"bihuan/engine/calendar"
+	"bihuan/engine/ledger"
+	"bihuan/examples/plan"
+	"bihuan/storage"
+	"bihuan/storage/files"
+	"bihuan/workflows"
+)
+
+var place = time.FixedZone("UTC+8", 8*3600)
+
+// world is the plan's two months behind a console, with a door that anybody opens by a login.
+type world struct {
+	engine *engine.Engine
+	db     *storage.DB
+	people map[string]engine.User
+	items  []engine.Project
+	router *gin.Engine
+	now    *time.Time
+}
+
+// door knows a session by the login itself; the password is "right".
+type door struct{ engine *engine.Engine }
+
+func (d door) SignIn(ctx context.Context, login, password, _ string) (string, engine.User, error) {
+	u, err := d.engine.User(ctx, login)
+	if err != nil || password != "right" {
+		return "", engine.User{}, &engine.Error{Kind: engine.Denied, Key: "console.sign_in.refused"}
+	}
+	return login, u, nil
+}
+
+func (d door) Actor(ctx context.Context, cookie string) (engine.Actor, engine.User, error) {
+	u, err := d.engine.User(ctx, cookie)
+	if engine.KindOf(err) == engine.NotFound {
+		return engine.Actor{}, u, &engine.Error{Kind: engine.Denied, Key: "token.invalid"}
+	}
+	return engine.Actor{ID: u.ID, Grants: u.Grants}, u, err
+}
+
+func (d door) SignOut(context.Context, string) error { return nil }
+
+// seats are the demo's, for the page that lists them.
+type seats struct{ door }
+
+func (s seats) Seats() []Seat {
+	return []Seat{{Login: "zhou", Name: "周启航", Title: engine.Text{ZH: "承办人", EN: "owner"}}}
+}
+
+func (s seats) Sit(_ context.Context, login, _ string) (string, error) {
+	if login != "zhou" {
+		return "", &engine.Error{Kind: engine.Denied, Key: "user.unknown", Args: map[string]any{"id": login}}
+	}
+	return login, nil
+}
+
+// build plays the plan into a database of its own.
+func build(dir string, withSeats bool) (*world, error) {
+	ctx := context.Background()
+	db, err := storage.Open(ctx, "sqlite:"+filepath.Join(dir, "console.db"))
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	kept, err := files.Open(filepath.Join(dir, "files"))
+	if err != nil {
+		return nil, err
+	}
+	start := calendar.MustDate("2025-09-01")
+	clock := plan.NewClock(start.Start(place))
+	now := new(time.Time)
+	e, err := engine.New(ctx, engine.Config{Store: db, Site: engine.Site{Location: place, RemindHour: 9},
+		Now: func() time.Time {
+			if now.IsZero() {
+				return clock.Now()
+			}
+			return *now
+		},
+		Compile: func(b []byte) (*engine.Workflow, error) { return workflows.Parse("stored", b) }})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range []string{"shishi", "shuji"} {
+		source, _ := workflows.Source(id)
+		if _, err := e.Publish(ctx, engine.Operator(), source); err != nil {
+			return nil, err
+		}
+	}
+	played, err := plan.Play(ctx, plan.Stage{Engine: e, Clock: clock, Start: start,
+		Import: func(ctx context.Context, unit engine.Unit, name string, data []byte) error {
+			l, err := ledger.Read(name, data, ledger.Options{Year: 2025, Today: start})
+			if err != nil {
+				return err
+			}
+			var rows []engine.ImportRow
+			for _, r := range l.Rows {
+				rows = append(rows, engine.ImportRow{Row: r.Number, Unit: unit, Draft: engine.Draft{Title: r.Cells[ledger.Title], Measures: r.Cells[ledger.Measures]}})
+			}
+			_, err = e.Import(ctx, engine.Operator(), "shishi", rows, false)
+			return err
+		},
+		Put: func(ctx context.Context, name string, content []byte) (engine.AddEvidence, error) {
+			f, err := kept.Put(ctx, name, bytes.NewReader(content), 1<<20)
+			return engine.AddEvidence{Name: f.Name, Type: f.Type, Size: f.Size, SHA256: f.SHA256}, err
+		}})
+	if err != nil {
+		return nil, err
+	}
+	*now = clock.Now()
+	page, err := e.List(ctx, engine.Operator(), engine.Filter{Limit: engine.MaxPage})
+	if err != nil {
+		return nil, err
+	}
+	o := Options{Engine: e, Reader: db, Files: kept, Door: door{e}, Graph: workflows.Graph, Now: e.Now, Site: "示例城市学院党委"}
+	if withSeats {
+		o.Seats = seats{door{e}}
+	}
+	c, err := New(o)
+	if err != nil {
+		return nil, err
+	}
+	gin.SetMode(gin.TestMode)
+	router := gin.New()
+	router.Use(func(g *gin.Context) {
+		info := &request.Info{ID: "test", Lang: request.Language(g.GetHeader("Accept-Language"), "zh-CN"), Log: c.Log}
+		g.Request = g.Request.WithContext(request.With(g.Request.Context(), info))
+	})
+	c.Register(router)
+	router.NoRoute(c.NotFound)
+	return &world{engine: e, db: db, people: played.People, items: page.Items, router: router, now: now}, nil
+}
+
+// shared is a world that tests only read; it is built once.
+var playedOnce = sync.OnceValues(func() (*world, error) { return build(sharedDir, false) })
+
+var sharedDir string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if sharedDir, err = os.MkdirTemp("", "console"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(sharedDir) }() // at worst a folder among the temporary ones
+		return m.Run()
+	}())
+}
+
+// readWorld returns the shared world.
+func readWorld(t *testing.T) *world {
+	t.Helper()
+	w, err := playedOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// ownWorld returns a world that the test may change.
+func ownWorld(t *testing.T) *world {
+	t.Helper()
+	w, err := build(t.TempDir(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// answer is what a request got back.
+type answer struct {
+	*httptest.ResponseRecorder
+	body string
+}
+
+// ask sends a request as a person ("" is nobody). A form makes it a POST.
+func (w *world) ask(t *testing.T, as, path string, form url.Values, headers ...string) answer {
+	t.Helper()
+	method, body := http.MethodGet, io.Reader(nil)
+	if form != nil {
+		method, body = http.MethodPost, strings.NewReader(form.Encode())
+	}
+	r := httptest.NewRequestWithContext(t.Context(), method, path, body)
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	if as != "" {
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: as})
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	rec := httptest.NewRecorder()
+	w.router.ServeHTTP(rec, r)
+	return answer{rec, rec.Body.String()}
+}
+
+// item returns the first project that is like this.
+func (w *world) item(t *testing.T, like func(*engine.Project) bool) engine.Project {
+	t.Helper()
+	for _, p := range w.items {
+		fresh, err := w.engine.Project(t.Context(), engine.Operator(), p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if like(&fresh) {
+			return fresh
+		}
+	}
+	t.Fatal("the play has no such project")
+	return engine.Project{}
+}
