@@ -8,9 +8,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"bihuan/api/auth"
+	"bihuan/api/console"
 	"bihuan/config"
 	"bihuan/engine"
 	"bihuan/engine/calendar"
@@ -70,7 +73,7 @@ func (x *demoCmd) Run(ctx context.Context, s *session) error {
 	if x.Exit {
 		return nil
 	}
-	sv := &server{session: s, config: c, log: newLog(c.Log, s.err)}
+	sv := &server{session: s, config: c, log: newLog(c.Log, s.err), demo: true}
 	if err := sv.prepare(ctx); err != nil {
 		return errors.Join(err, sv.close())
 	}
@@ -175,7 +178,7 @@ func (s *session) seats(ctx context.Context, e *engine.Engine) error {
 		if err != nil {
 			return err
 		}
-		exports = append(exports, []string{"  export " + seat(p) + "=" + secret, "# " + p.Name + " " + p.Title})
+		exports = append(exports, []string{"  export " + seat(p) + "=" + secret, "# " + p.Name + " " + p.Title.ZH + " " + p.Title.EN})
 	}
 	page, err := e.List(ctx, engine.Operator(), engine.Filter{Stage: []engine.StageID{"deploy"}, Waiting: []engine.Role{engine.Owner}, Limit: 1})
 	if err != nil {
@@ -187,6 +190,27 @@ func (s *session) seats(ctx context.Context, e *engine.Engine) error {
 	}
 	s.table(exports)
 	return nil
+}
+
+// chairs are the demo's seats, for visitors of the console.
+type chairs struct{ door *auth.Door }
+
+// Seats lists the cast.
+func (chairs) Seats() []console.Seat {
+	var out []console.Seat
+	for _, p := range plan.Cast {
+		out = append(out, console.Seat{Login: p.Login, Name: p.Name, Title: p.Title})
+	}
+	return out
+}
+
+// Sit opens a session for one of the cast.
+func (x chairs) Sit(ctx context.Context, login, _ string) (string, error) {
+	if !slices.ContainsFunc(plan.Cast, func(p plan.Person) bool { return p.Login == login }) {
+		return "", &engine.Error{Kind: engine.Denied, Key: "user.unknown", Args: map[string]any{"id": login}}
+	}
+	cookie, _, err := x.door.Admit(ctx, login, "seat")
+	return cookie, err
 }
 
 // seat names the shell variable of a token: the role, or the login of somebody without one.

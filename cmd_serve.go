@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"bihuan/api"
+	"bihuan/api/auth"
+	"bihuan/api/console"
 	"bihuan/config"
 	"bihuan/engine"
 	"bihuan/storage"
@@ -80,7 +82,9 @@ type server struct {
 
 	db     *storage.DB
 	engine *engine.Engine
+	door   *auth.Door
 	api    *api.Server
+	demo   bool // visitors choose a seat instead of signing in
 	open   []net.Listener
 	alarms alarms
 }
@@ -113,10 +117,19 @@ func (sv *server) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	policy := auth.Profiles[c.Passwords]
+	policy.Words = []string{c.Organisation}
+	if sv.door, err = auth.New(auth.Config{Engine: sv.engine, Store: sv.db, Policy: policy, Log: sv.log}); err != nil {
+		return err
+	}
+	pages := &console.Options{Door: sv.door, Site: c.Organisation}
+	if sv.demo {
+		pages.Seats = chairs{sv.door}
+	}
 	sv.alarms = newAlarms()
 	sv.api, err = api.New(api.Options{
 		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Ready: sv.ready, Log: sv.log,
-		Language: c.Language, Version: buildVersion(),
+		Language: c.Language, Version: buildVersion(), Console: pages,
 		Limits:     api.Limits{Body: int64(c.Limits.Body), Upload: int64(c.Limits.Upload), Rate: c.Limits.Rate},
 		Collectors: append(sv.alarms.collectors(), collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),
 	})

@@ -14,7 +14,6 @@ import (
 
 	"bihuan/engine"
 	"bihuan/engine/calendar"
-	"bihuan/storage"
 	"bihuan/workflows"
 )
 
@@ -180,16 +179,17 @@ func newDays(c *calendar.Calendar, days []calendar.Day) []calendar.Day {
 	})
 }
 
-// firstSteps tells an installation without people what to do; there is no default account.
+// firstSteps tells an installation without people how to make the first; there is no default account.
 func (sv *server) firstSteps(ctx context.Context) error {
-	users, err := sv.engine.Store.Users(ctx)
-	if err != nil || len(users) > 0 {
+	token, until, err := sv.door.SetupToken(ctx)
+	if err != nil || token == "" {
 		return err
 	}
-	db := sv.config.DB
-	if sv.db.Backend() != storage.SQLite {
-		db = `"$BIHUAN_DB"` // the name may hold a password
+	address := sv.config.PublicURL
+	if address == "" {
+		address = "http://" + sv.open[0].Addr().String()
 	}
-	sv.say("serve.first_steps", "db", db)
+	sv.say("serve.set_up", "url", strings.TrimSuffix(address, "/")+"/set-up", "token", token,
+		"until", until.In(sv.engine.Site.Location).Format("2006-01-02 15:04"))
 	return nil
 }

@@ -78,6 +78,11 @@ func (s *Server) recoverPanic(c *gin.Context) {
 			return
 		}
 		c.Writer.Header().Del("ETag")
+		if s.access[route{c.Request.Method, c.FullPath()}] == page {
+			s.console.Fail(c, errors.New("panic"))
+			c.Abort()
+			return
+		}
 		refuse(c, &problem.Refusal{Status: http.StatusInternalServerError, Key: "api.internal",
 			Args: map[string]any{"request": request.From(ctx).ID}})
 	}()
@@ -189,7 +194,16 @@ func (s *Server) unauthorized(c *gin.Context, key string) {
 	refuse(c, &problem.Refusal{Status: http.StatusUnauthorized, Key: key})
 }
 
-// noRoute answers an address that does not exist.
+// noRoute answers an address that does not exist, browsers with a page.
+func (s *Server) noRoute(c *gin.Context) {
+	browser := strings.Contains(c.GetHeader("Accept"), "text/html") && !strings.HasPrefix(c.Request.URL.Path, "/api/")
+	if s.console != nil && browser {
+		s.console.NotFound(c)
+		return
+	}
+	noRoute(c)
+}
+
 func noRoute(c *gin.Context) {
 	refuse(c, &problem.Refusal{Status: http.StatusNotFound, Key: "api.no_route"})
 }

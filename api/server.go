@@ -1,8 +1,9 @@
-// Package api is the product over HTTP: the JSON API under /api/v1, its documentation, health and metrics.
+// Package api is the product over HTTP: the console's pages, the JSON API under /api/v1, its documentation, health
+// and metrics.
 //
 // What must always hold: every route stands in the access table below, or New fails; a caller is known before any
 // handler runs; handlers decode, call the engine and encode, and hold nothing that writes besides the engine;
-// every answer that is not a success is a problem in the reader's language.
+// every answer that is not a success says why in the reader's language, as a problem or, to a browser, as a page.
 package api
 
 import (
@@ -11,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +23,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"bihuan/api/console"
 	"bihuan/api/problem"
 	v1 "bihuan/api/v1"
 	"bihuan/engine"
@@ -34,12 +38,13 @@ type access int
 const (
 	public   access = iota + 1 // anybody
 	signedIn                   // whoever has an account; reading is bounded by scope
+	page                       // the console is its own door: it knows people by their session
 )
 
 // route is a method and a path template as gin writes it.
 type route struct{ method, path string }
 
-// accessTable is every route there is.
+// accessTable is every route there is but the console's, which lists its own (console.Routes).
 var accessTable = map[route]access{
 	{"GET", "/healthz"}:                                           public,
 	{"GET", "/readyz"}:                                            public,
@@ -106,6 +111,8 @@ type Options struct {
 	Version    string                                       // of the program, for healthz and metrics
 	Limits     Limits
 	Collectors []prometheus.Collector // further metrics, such as the database's pools
+	// Console lays the pages; nil: there are none. What it shares with the API is filled in.
+	Console *console.Options
 }
 
 // Server answers HTTP requests. Its listeners, their time-outs and their end are main's.
@@ -114,8 +121,9 @@ type Server struct {
 	handler  *gin.Engine
 	document []byte // OpenAPI
 	access   map[route]access
-	uploads  map[string]bool // path templates whose bodies are files
-	quiet    map[string]bool // path templates that are logged at debug level
+	console  *console.Console // nil without pages
+	uploads  map[string]bool  // path templates whose bodies are files
+	quiet    map[string]bool  // path templates that are logged at debug level
 	origin   *http.CrossOriginProtection
 	limiter  *limiter
 	metrics  *metrics
@@ -133,7 +141,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	s := &Server{o: o, access: accessTable, origin: http.NewCrossOriginProtection(), limiter: newLimiter(o.Limits.Rate, o.Now),
+	s := &Server{o: o, access: maps.Clone(accessTable), origin: http.NewCrossOriginProtection(), limiter: newLimiter(o.Limits.Rate, o.Now),
 		metrics: m, uploads: map[string]bool{"/api/v1/projects/:id/evidence": true},
 		quiet: map[string]bool{"/healthz": true, "/readyz": true, "/docs": true, "/docs/:file": true}}
 	if err := s.build(); err != nil {
@@ -174,17 +182,21 @@ func (s *Server) build() error {
 	if err := e.SetTrustedProxies(nil); err != nil {
 		return fmt.Errorf("api: %w", err)
 	}
-	e.Use(s.observe, s.recoverPanic, s.sameOrigin, secure, s.bodyLimit, oneQuery, s.admit)
-	e.NoRoute(noRoute)
+	e.Use(s.observe, s.recoverPanic, secure)
+	e.NoRoute(s.noRoute)
 	e.NoMethod(noMethod)
 	s.handler = e
+	if err := s.layConsole(e); err != nil {
+		return err
+	}
 
-	e.GET("/healthz", s.healthz)
-	e.GET("/readyz", s.readyz)
-	e.GET("/docs", s.docsPage)
-	e.GET("/docs/:file", s.docsFile)
-	e.GET("/api/v1/openapi.json", s.openapi)
-	doc := humagin.NewWithGroup(e, e.Group(prefix), humaConfig())
+	g := e.Group("", s.sameOrigin, s.bodyLimit, oneQuery, s.admit)
+	g.GET("/healthz", s.healthz)
+	g.GET("/readyz", s.readyz)
+	g.GET("/docs", s.docsPage)
+	g.GET("/docs/:file", s.docsFile)
+	g.GET("/api/v1/openapi.json", s.openapi)
+	doc := humagin.NewWithGroup(e, g.Group(prefix), humaConfig())
 	v1.Register(doc, v1.Options{Engine: s.o.Engine, Reader: s.o.Reader, Files: s.o.Files, Graph: s.o.Graph, Now: s.o.Now,
 		Body: s.o.Limits.Body, Upload: s.o.Limits.Upload})
 
@@ -193,6 +205,28 @@ func (s *Server) build() error {
 		return fmt.Errorf("api: openapi: %w", err)
 	}
 	return covered(e.Routes(), s.access)
+}
+
+// layConsole lays the pages, if there are to be any.
+func (s *Server) layConsole(e *gin.Engine) error {
+	if s.o.Console == nil {
+		return nil
+	}
+	o := *s.o.Console
+	o.Engine, o.Reader, o.Files, o.Graph = s.o.Engine, s.o.Reader, s.o.Files, s.o.Graph
+	o.Now, o.Log, o.Upload, o.Allow = s.o.Now, s.o.Log, s.o.Limits.Upload, s.limiter.allow
+	var err error
+	if s.console, err = console.New(o); err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	s.console.Register(e)
+	for _, r := range console.Routes() {
+		s.access[route{r.Method, r.Path}] = page
+		if strings.HasPrefix(r.Path, "/assets/") {
+			s.quiet[r.Path] = true
+		}
+	}
+	return nil
 }
 
 // prefix is where the JSON API lies.

@@ -25,6 +25,10 @@ type Config struct {
 	Metrics Metrics `yaml:"metrics"`
 	// PublicURL is what people type to reach the product, for links in messages; empty if there are none.
 	PublicURL string `yaml:"public_url"`
+	// Organisation is the name that stands beside the logo, and that nobody may use in a password; may be empty.
+	Organisation string `yaml:"organisation"`
+	// Passwords is the profile that passwords must meet: standard, or mlps as assessors of 等级保护 ask for.
+	Passwords string `yaml:"passwords"`
 	// Timezone is the IANA name of the zone that days begin and end in.
 	Timezone string `yaml:"timezone"`
 	// Language of texts when the reader's own is unknown: zh-CN or en.
@@ -78,16 +82,17 @@ type Timeouts struct {
 // Default returns the set-up that needs no file: one SQLite database in the working directory, loopback only.
 func Default() Config {
 	return Config{
-		DB:       "sqlite:bihuan.db",
-		Addr:     "127.0.0.1:8080",
-		Metrics:  Metrics{Addr: "127.0.0.1:9090"},
-		Timezone: "Asia/Shanghai",
-		Language: "zh-CN",
-		Log:      Log{Level: "info", Format: "json"},
-		Migrate:  true,
-		Files:    "evidence",
-		Clock:    Clock{Sweep: "@every 1m", RemindAt: "09:00"},
-		Limits:   Limits{Body: 1 << 20, Upload: 32 << 20, Rate: 50},
+		DB:        "sqlite:bihuan.db",
+		Addr:      "127.0.0.1:8080",
+		Metrics:   Metrics{Addr: "127.0.0.1:9090"},
+		Passwords: "standard",
+		Timezone:  "Asia/Shanghai",
+		Language:  "zh-CN",
+		Log:       Log{Level: "info", Format: "json"},
+		Migrate:   true,
+		Files:     "evidence",
+		Clock:     Clock{Sweep: "@every 1m", RemindAt: "09:00"},
+		Limits:    Limits{Body: 1 << 20, Upload: 32 << 20, Rate: 50},
 		Timeouts: Timeouts{
 			Read:     30 * time.Second,
 			Write:    60 * time.Second,

@@ -27,6 +27,7 @@ func (c Config) Validate() error {
 	}
 	v.publicURL(c.PublicURL)
 	v.timezone(c.Timezone)
+	v.oneOf("passwords", c.Passwords, "standard", "mlps")
 	v.oneOf("language", c.Language, "zh-CN", "en")
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")

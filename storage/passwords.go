@@ -176,6 +176,12 @@ func (db *DB) Noted(ctx context.Context, key []byte, now time.Time, every time.D
 	return due, skipped, err
 }
 
+// AnyUser tells whether there is an account.
+func (db *DB) AnyUser(ctx context.Context) (bool, error) {
+	var any bool
+	return any, db.reader(ctx).Raw("SELECT EXISTS (SELECT 1 FROM users)").Scan(&any).Error
+}
+
 // OfferSetup makes a set-up token the one that holds, and reports false if there are users already.
 func (db *DB) OfferSetup(ctx context.Context, s engine.Setup) (offered bool, err error) {
 	err = db.alone(ctx, func(tx *gorm.DB) error {

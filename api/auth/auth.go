@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"bihuan/engine"
@@ -58,6 +59,8 @@ type Passwords interface {
 	Withdraw(ctx context.Context, attempt string) error
 	// Noted tells whether an entry about the key is due, and how many were left out before.
 	Noted(ctx context.Context, key []byte, now time.Time, every time.Duration) (due bool, skipped int64, err error)
+	// AnyUser tells whether there is an account.
+	AnyUser(ctx context.Context) (bool, error)
 	// OfferSetup reports false if there are users.
 	OfferSetup(ctx context.Context, s engine.Setup) (bool, error)
 	SetupOpen(ctx context.Context, hash []byte, now time.Time) (bool, error)
@@ -82,7 +85,8 @@ type Config struct {
 // other.
 type Door struct {
 	Config
-	check func(password, phc string) (match, current bool, err error) // verify, but for tests
+	settled atomic.Bool                                                 // there are users, and users are never deleted
+	check   func(password, phc string) (match, current bool, err error) // verify, but for tests
 }
 
 // New makes a door.

@@ -15,9 +15,9 @@ const (
 	deviceCookie  = "bihuan_device"
 )
 
-// plain tells whether the request came over plain HTTP from this machine to this machine. Everything else must be
+// Plain tells whether the request came over plain HTTP from this machine to this machine. Everything else must be
 // HTTPS, be it by a proxy in front: then the Host is the public name.
-func plain(r *http.Request) bool {
+func Plain(r *http.Request) bool {
 	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") || !loopback(r.RemoteAddr) {
 		return false
 	}
@@ -37,7 +37,7 @@ func loopback(host string) bool {
 }
 
 func cookieName(r *http.Request, name string) string {
-	if plain(r) {
+	if Plain(r) {
 		return name
 	}
 	return hostPrefix + name
@@ -45,7 +45,7 @@ func cookieName(r *http.Request, name string) string {
 
 func setCookie(w http.ResponseWriter, r *http.Request, name, value string, seconds int) {
 	http.SetCookie(w, &http.Cookie{Name: cookieName(r, name), Value: value, Path: "/", MaxAge: seconds,
-		HttpOnly: true, Secure: !plain(r), SameSite: http.SameSiteLaxMode})
+		HttpOnly: true, Secure: !Plain(r), SameSite: http.SameSiteLaxMode})
 }
 
 // SetCookie gives the browser a session, until it closes or the session ends, and with it what makes the browser

@@ -21,6 +21,18 @@ func (d *Door) SetupToken(ctx context.Context) (token string, until time.Time, e
 	return token, until, d.Engine.Note(ctx, engine.Operator(), "offer_set_up", map[string]any{"until": until.Format(time.RFC3339)})
 }
 
+// Fresh tells whether nobody has an account yet, so that the first administrator is to be made.
+func (d *Door) Fresh(ctx context.Context) (bool, error) {
+	if d.settled.Load() {
+		return false, nil
+	}
+	any, err := d.Store.AnyUser(ctx)
+	if err == nil && any {
+		d.settled.Store(true)
+	}
+	return err == nil && !any, err
+}
+
 // First is what the first administrator fills in.
 type First struct {
 	Token              string

@@ -17,22 +17,32 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"bihuan/api/auth"
 	"bihuan/engine"
 	"bihuan/engine/audit"
 )
 
-// Door signs people in and out. A session is named by the value of a cookie, which the console sets.
+// Door signs people in and out; auth.Door implements it. A session is named by the value of a cookie, which the
+// console sets.
 type Door interface {
 	// SignIn opens a session. A wrong name or password, or too many tries, is an *engine.Error that people can read.
 	SignIn(ctx context.Context, login, password, addr string) (cookie string, user engine.User, err error)
-	// Actor tells who holds the session. An *engine.Error of kind Denied means that it is over.
+	// Actor tells who holds the session. An *engine.Error of kind Denied means that it is over; auth.ErrMustChange
+	// within the error, that its user has to choose another password before anything else.
 	Actor(ctx context.Context, cookie string) (engine.Actor, engine.User, error)
 	// SignOut ends the session; one that is over already is no error.
 	SignOut(ctx context.Context, cookie string) error
+	// ChangePassword ends all of the user's sessions and returns the cookie of a new one.
+	ChangePassword(ctx context.Context, cookie, present, next string) (string, error)
+	// Fresh tells whether nobody has an account yet.
+	Fresh(ctx context.Context) (bool, error)
+	// SetUp makes the root unit and the first administrator with a one-time token.
+	SetUp(ctx context.Context, f auth.First) (engine.User, engine.Unit, error)
 }
 
 // Files is where evidence lies; storage/files implements it.
@@ -47,7 +57,6 @@ type Files interface {
 type Seat struct {
 	Login, Name string
 	Title       engine.Text // what they are
-	Unit        string
 }
 
 // Seats lets a demo's visitors change who they are. A real installation has none.
@@ -68,8 +77,9 @@ type Options struct {
 	Now    func() time.Time                             // nil: time.Now
 	Log    *slog.Logger                                 // nil: discarded
 	Upload int64                                        // largest file in bytes; 0: 32 MiB
-	Secure bool                                         // cookies over HTTPS alone; off for plain HTTP on a loopback address
-	Site   string                                       // name of the organisation, shown beside the logo; may be empty
+	// Allow says how long a person has to wait for the next request, if at all; nil: never.
+	Allow func(user string) (wait time.Duration, ok bool)
+	Site  string // name of the organisation, shown beside the logo; may be empty
 }
 
 // Console answers with pages.
@@ -121,6 +131,10 @@ var routes = []Route{
 	{"GET", "/sign-in", true, false, (*Console).signInPage},
 	{"POST", "/sign-in", true, false, (*Console).signIn},
 	{"POST", "/sign-out", true, false, (*Console).signOut},
+	{"GET", "/set-up", true, false, (*Console).setUpPage},
+	{"POST", "/set-up", true, false, (*Console).setUp},
+	{"GET", "/password", true, false, (*Console).passwordPage},
+	{"POST", "/password", true, false, (*Console).changePassword},
 	{"POST", "/seat", true, false, (*Console).sit},
 	{"POST", "/settings", true, false, (*Console).settings},
 	{"GET", "/overview", false, false, (*Console).overview},
@@ -165,6 +179,9 @@ func (c *Console) NotFound(g *gin.Context) {
 	c.fail(v, &engine.Error{Kind: engine.NotFound, Key: "console.error.no_page"})
 }
 
+// Fail answers with an error that came up outside of the pages, such as a panic, as a page.
+func (c *Console) Fail(g *gin.Context, err error) { c.fail(c.visit(g), err) }
+
 // handler is what every request passes: headers, origin, session, then the page.
 func (c *Console) handler(route Route) gin.HandlerFunc {
 	return func(g *gin.Context) {
@@ -180,6 +197,14 @@ func (c *Console) handler(route Route) gin.HandlerFunc {
 		if !route.Open && v.user.ID == "" {
 			c.askToSignIn(v)
 			return
+		}
+		if v.user.ID != "" && c.Allow != nil {
+			if wait, ok := c.Allow(string(v.user.ID)); !ok {
+				seconds := int((wait + time.Second - 1) / time.Second)
+				g.Header("Retry-After", strconv.Itoa(seconds))
+				c.fail(v, &engine.Error{Kind: engine.Busy, Key: "api.busy", Args: map[string]any{"seconds": seconds}})
+				return
+			}
 		}
 		if g.Request.Method == http.MethodPost {
 			limit := int64(maxForm)

@@ -10,11 +10,12 @@ import (
 // field is one control of a form with its words, its value as typed, and what is wrong with it.
 type field struct {
 	ID, Name, Label, Hint string
-	Kind                  string // text, area, date, number, select, people, file, radio, hidden
+	Kind                  string // text, password, area, date, number, select, people, file, radio, hidden
 	Value                 string
 	Choices               []choice
 	Required              bool
 	Min, Max              string
+	Autocomplete          string // of a password
 	Error                 string
 }
 
@@ -42,7 +43,7 @@ func (f *form) keep(values url.Values) {
 	for i := range f.Fields {
 		x := &f.Fields[i]
 		typed, ok := values[x.Name]
-		if !ok || x.Kind == "file" {
+		if !ok || x.Kind == "file" || x.Kind == "password" {
 			continue
 		}
 		x.Value = typed[0]

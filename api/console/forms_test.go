@@ -51,7 +51,7 @@ func TestSignInAndOut(t *testing.T) {
 				t.Fatalf("%d to %q, want %d to %q", a.Code, a.Header().Get("Location"), tt.want, tt.to)
 			}
 			cookie := a.Header().Get("Set-Cookie")
-			if entered := strings.Contains(cookie, sessionCookie+"="+tt.login); entered != (tt.want == http.StatusSeeOther) {
+			if entered := strings.Contains(cookie, session+"="+tt.login); entered != (tt.want == http.StatusSeeOther) {
 				t.Errorf("cookie %q", cookie)
 			}
 			if tt.want == http.StatusSeeOther && (!strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Lax")) {
@@ -98,7 +98,7 @@ func TestOtherSitesCannotPost(t *testing.T) {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader("version=1"))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.Header.Set("Sec-Fetch-Site", "cross-site")
-		req.AddCookie(&http.Cookie{Name: sessionCookie, Value: "zhang"})
+		req.AddCookie(&http.Cookie{Name: session, Value: "zhang"})
 		rec := httptest.NewRecorder()
 		w.router.ServeHTTP(rec, req)
 		if rec.Code != http.StatusForbidden {
@@ -204,7 +204,7 @@ func (w *world) upload(t *testing.T, as string, p engine.Project, name, content 
 	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/projects/"+string(p.ID)+"/evidence", &b)
 	r.Header.Set("Content-Type", m.FormDataContentType())
-	r.AddCookie(&http.Cookie{Name: sessionCookie, Value: as})
+	r.AddCookie(&http.Cookie{Name: session, Value: as})
 	rec := httptest.NewRecorder()
 	w.router.ServeHTTP(rec, r)
 	return answer{rec, rec.Body.String()}

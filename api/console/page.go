@@ -74,10 +74,13 @@ func functions(lang string, a *assets) template.FuncMap {
 		"icon":  func(name string) (template.HTML, error) { return use(sprite, "i-"+name, "i"), err },
 		"mark":  func(name string) (template.HTML, error) { return use(sprite, name, ""), err },
 		"logo":  func() (template.HTML, error) { return use(sprite, "logo", "logo"), err },
-		"lines": func(s string) []string { return strings.Split(s, "\n") },
+		"lines": lines,
 		"inc":   func(i int) int { return i + 1 },
 	}
 }
+
+// lines splits a text that people wrote in several lines.
+func lines(s string) []string { return strings.Split(s, "\n") }
 
 // use draws a symbol of the sprite. It is built from constants of our own templates, never from what people wrote:
 // anything but letters, digits and dashes in the name is dropped.
@@ -165,10 +168,16 @@ func (c *Console) frame(v *visit, title string, main any) frame {
 		}
 	}
 	f.Seats = c.seatViews(v)
-	if done := v.g.Query("done"); done != "" && message.Has("console.done."+done) {
-		f.Done = v.t("console.done." + done)
-	}
+	f.Done = v.said()
 	return f
+}
+
+// said is the sentence about what was just done, which the address names; "" for none.
+func (v *visit) said() string {
+	if done := v.g.Query("done"); done != "" && message.Has("console.done."+done) {
+		return v.t("console.done." + done)
+	}
+	return ""
 }
 
 // roleLine says what a person is: the highest roles with their units, or that they hold none.

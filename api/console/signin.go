@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"bihuan/api/auth"
 	"bihuan/engine"
 )
 
@@ -14,6 +15,7 @@ type signInView struct {
 	Next   string // where the person wanted to go
 	Login  string
 	Error  string
+	Said   string // what was just done
 	Seats  []seatView
 	Demo   bool
 	Stages []ringStage
@@ -31,8 +33,12 @@ func (c *Console) home(v *visit) error {
 	return nil
 }
 
-// askToSignIn sends somebody without a session to the door, with the way back. htmx is told to load the whole page.
+// askToSignIn sends somebody without a session to the door, with the way back; and somebody whose password is due to where it is changed.
 func (c *Console) askToSignIn(v *visit) {
+	if v.mustChange != "" {
+		c.leave(v, "/password")
+		return
+	}
 	next := "/"
 	if v.g.Request.Method == http.MethodGet && !v.partial() {
 		next = local(v.g.Request.URL.RequestURI(), "/")
@@ -41,6 +47,11 @@ func (c *Console) askToSignIn(v *visit) {
 	if next != "/" {
 		to += "?next=" + url.QueryEscape(next)
 	}
+	c.leave(v, to)
+}
+
+// leave sends somebody who may not see the page that was asked for to another; htmx is told to load it whole.
+func (c *Console) leave(v *visit, to string) {
 	if v.partial() {
 		v.g.Header("HX-Redirect", to)
 		v.g.Status(http.StatusUnauthorized)
@@ -54,7 +65,15 @@ func (c *Console) signInPage(v *visit) error {
 		v.redirect(local(v.g.Query("next"), "/"))
 		return nil
 	}
-	return c.showSignIn(v, http.StatusOK, signInView{Next: local(v.g.Query("next"), "/")})
+	fresh, err := c.Door.Fresh(v.ctx)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		v.redirect("/set-up")
+		return nil
+	}
+	return c.showSignIn(v, http.StatusOK, signInView{Next: local(v.g.Query("next"), "/"), Said: v.said()})
 }
 
 func (c *Console) showSignIn(v *visit, status int, view signInView) error {
@@ -71,7 +90,7 @@ func (c *Console) signIn(v *visit) error {
 		return err
 	}
 	login, next := strings.TrimSpace(v.g.PostForm("login")), local(v.g.PostForm("next"), "/")
-	cookie, _, err := c.Door.SignIn(v.ctx, login, v.g.PostForm("password"), v.g.ClientIP())
+	cookie, _, err := c.Door.SignIn(auth.WithDevice(v.ctx, auth.KnownDevice(v.g.Request)), login, v.g.PostForm("password"), v.g.ClientIP())
 	if err != nil {
 		status, refused := statuses[engine.KindOf(err)]
 		if !refused || status >= http.StatusInternalServerError {
@@ -86,18 +105,18 @@ func (c *Console) signIn(v *visit) error {
 		}
 		return c.showSignIn(v, status, view)
 	}
-	c.setCookie(v, sessionCookie, cookie, 0, true)
+	auth.SetCookie(v.g.Writer, v.g.Request, cookie)
 	v.redirect(next)
 	return nil
 }
 
 func (c *Console) signOut(v *visit) error {
-	if cookie := v.cookie(sessionCookie); cookie != "" {
+	if cookie := auth.Cookie(v.g.Request); cookie != "" {
 		if err := c.Door.SignOut(v.ctx, cookie); err != nil {
 			return err
 		}
 	}
-	c.setCookie(v, sessionCookie, "", -1, true)
+	auth.ClearCookie(v.g.Writer, v.g.Request)
 	v.redirect("/sign-in")
 	return nil
 }
@@ -111,12 +130,12 @@ func (c *Console) sit(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if old := v.cookie(sessionCookie); old != "" {
+	if old := auth.Cookie(v.g.Request); old != "" {
 		if err := c.Door.SignOut(v.ctx, old); err != nil {
 			return err
 		}
 	}
-	c.setCookie(v, sessionCookie, cookie, 0, true)
+	auth.SetCookie(v.g.Writer, v.g.Request, cookie)
 	v.redirect(local(v.g.PostForm("next"), "/"))
 	return nil
 }
@@ -141,7 +160,7 @@ func (c *Console) settings(v *visit) error {
 	set := func(field, cookie string, allowed ...string) {
 		value, ok := v.g.GetPostForm(field)
 		if ok && contains(allowed, value) {
-			c.setCookie(v, cookie, value, settingsLife, false)
+			v.remember(cookie, value)
 		}
 	}
 	set("lang", langCookie, "zh-CN", "en")

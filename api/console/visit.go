@@ -10,17 +10,17 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"bihuan/api/auth"
 	"bihuan/api/request"
 	"bihuan/engine"
 	"bihuan/engine/message"
 )
 
-// Cookies of the console.
+// Cookies that keep a reader's settings. The session's own are auth's.
 const (
-	sessionCookie = "bihuan_session"
-	langCookie    = "bihuan_lang"
-	themeCookie   = "bihuan_theme"
-	sizeCookie    = "bihuan_size"
+	langCookie  = "bihuan_lang"
+	themeCookie = "bihuan_theme"
+	sizeCookie  = "bihuan_size"
 )
 
 // policy forbids a page everything but its own files.
@@ -37,6 +37,8 @@ type visit struct {
 	large bool   // 大字
 	actor engine.Actor
 	user  engine.User
+
+	mustChange string // the login of somebody who is signed in and has to choose another password first
 }
 
 // visit begins an answer: nothing of it may be stored, framed or taken for something else.
@@ -67,21 +69,24 @@ func (v *visit) cookie(name string) string {
 	return k.Value
 }
 
-// setCookie sets a cookie for the whole site; seconds is its life, 0 for the browser's session, negative to remove.
-func (c *Console) setCookie(v *visit, name, value string, seconds int, private bool) {
-	http.SetCookie(v.g.Writer, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: seconds,
-		HttpOnly: private, Secure: c.Secure, SameSite: http.SameSiteLaxMode})
+// remember keeps a setting in a cookie for a year.
+func (v *visit) remember(name, value string) {
+	http.SetCookie(v.g.Writer, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: settingsLife,
+		HttpOnly: true, Secure: !auth.Plain(v.g.Request), SameSite: http.SameSiteLaxMode})
 }
 
 // recognise finds out who is asking. A session that is over is the same as none.
 func (c *Console) recognise(v *visit) error {
-	cookie := v.cookie(sessionCookie)
+	cookie := auth.Cookie(v.g.Request)
 	if cookie == "" {
 		return nil
 	}
 	actor, user, err := c.Door.Actor(v.ctx, cookie)
 	switch {
 	case engine.KindOf(err) == engine.Denied, errors.Is(err, engine.ErrNotFound):
+		return nil
+	case errors.Is(err, auth.ErrMustChange):
+		v.mustChange = user.Login
 		return nil
 	case err != nil:
 		return err

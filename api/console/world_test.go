@@ -17,6 +17,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"bihuan/api/auth"
 	"bihuan/api/request"
 	"bihuan/engine"
 	"bihuan/engine/calendar"
@@ -59,6 +60,19 @@ func (d door) Actor(ctx context.Context, cookie string) (engine.Actor, engine.Us
 }
 
 func (d door) SignOut(context.Context, string) error { return nil }
+
+func (d door) Fresh(context.Context) (bool, error) { return false, nil }
+
+func (d door) ChangePassword(context.Context, string, string, string) (string, error) {
+	return "", &engine.Error{Kind: engine.Invalid, Field: "present", Key: "password.present"}
+}
+
+func (d door) SetUp(context.Context, auth.First) (engine.User, engine.Unit, error) {
+	return engine.User{}, engine.Unit{}, &engine.Error{Kind: engine.Denied, Key: "setup.invalid"}
+}
+
+// session is the cookie of a session, as requests of httptest, which are neither HTTPS nor local, must carry it.
+const session = "__Host-bihuan_session"
 
 // seats are the demo's, for the page that lists them.
 type seats struct{ door }
@@ -213,7 +227,7 @@ func (w *world) ask(t *testing.T, as, path string, form url.Values, headers ...s
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
 	if as != "" {
-		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: as})
+		r.AddCookie(&http.Cookie{Name: session, Value: as})
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])

@@ -77,20 +77,20 @@ type Stage struct {
 type Person struct {
 	Login, Name, Unit string
 	Role              engine.Role // "" for people without a role
-	Title             string      // what they are, for the list of seats
+	Title             engine.Text // what they are, for the list of seats
 }
 
 // Cast lists the people of the play. Everybody is invented.
 var Cast = []Person{
-	{"zhou", "周启航", "it", "", "承办人 owner"},
-	{"chen", "陈晓", "xsc", "", "承办人 owner (2)"},
-	{"wu", "吴敏", "jsj-1", engine.Secretary, "支部书记 secretary"},
-	{"zhang", "张岚", "csxy", engine.Supervisor, "督导员 supervisor"},
-	{"he", "何青", "jsj", engine.Supervisor, "党总支督导员 supervisor of one 党总支"},
-	{"li", "李明川", "csxy", engine.Leader, "党委领导 leader"},
-	{"wang", "王建平", "csxy", engine.Inspector, "督查员 inspector"},
-	{"zhao", "赵工", "csxy", engine.Admin, "系统管理员 admin"},
-	{"qian", "钱安", "csxy", engine.Security, "安全管理员 security"},
+	{"zhou", "周启航", "it", "", engine.Text{ZH: "承办人", EN: "owner"}},
+	{"chen", "陈晓", "xsc", "", engine.Text{ZH: "承办人", EN: "owner (2)"}},
+	{"wu", "吴敏", "jsj-1", engine.Secretary, engine.Text{ZH: "支部书记", EN: "secretary"}},
+	{"zhang", "张岚", "csxy", engine.Supervisor, engine.Text{ZH: "督导员", EN: "supervisor"}},
+	{"he", "何青", "jsj", engine.Supervisor, engine.Text{ZH: "党总支督导员", EN: "supervisor of one 党总支"}},
+	{"li", "李明川", "csxy", engine.Leader, engine.Text{ZH: "党委领导", EN: "leader"}},
+	{"wang", "王建平", "csxy", engine.Inspector, engine.Text{ZH: "督查员", EN: "inspector"}},
+	{"zhao", "赵工", "csxy", engine.Admin, engine.Text{ZH: "系统管理员", EN: "admin"}},
+	{"qian", "钱安", "csxy", engine.Security, engine.Text{ZH: "安全管理员", EN: "security"}},
 }
 
 type unit struct{ parent, code, name string }
