@@ -241,7 +241,7 @@ func (c *Console) execute(v *visit, status int, name, part string, data any) err
 		defer zippers.Put(z)
 		z.Reset(v.g.Writer)
 		if _, err := z.Write(b.Bytes()); err != nil {
-			return nil //nolint:nilerr // the reader hung up
+			return nil // the reader hung up
 		}
 		_ = z.Close() // as above
 		return nil

@@ -366,9 +366,7 @@ func TestExportShowsWhatThePageShows(t *testing.T) {
 		_, rows, _ := strings.Cut(page.body, `<tbody id="rows">`)
 		rows, _, _ = strings.Cut(rows, "</tbody>")
 		var shown []string
-		for _, s := range numbers.FindAllString(regexp.MustCompile(`title="[^"]*"`).ReplaceAllString(rows, ""), -1) {
-			shown = append(shown, s)
-		}
+		shown = append(shown, numbers.FindAllString(regexp.MustCompile(`title="[^"]*"`).ReplaceAllString(rows, ""), -1)...)
 		exported := numbers.FindAllString(file.body, -1)
 		if len(exported) == 0 || !slices.Equal(shown, exported) {
 			t.Errorf("%q shows %v and exports %v", filter, shown, exported)
