@@ -13,8 +13,10 @@ import (
 )
 
 type unitCmd struct {
-	Add  unitAddCmd  `cmd:""`
-	List unitListCmd `cmd:""`
+	Add    unitAddCmd    `cmd:""`
+	List   unitListCmd   `cmd:""`
+	Move   unitMoveCmd   `cmd:""`
+	Rename unitRenameCmd `cmd:""`
 }
 
 type unitAddCmd struct {
@@ -76,6 +78,8 @@ type userCmd struct {
 	Revoke   userRevokeCmd   `cmd:""`
 	Password userPasswordCmd `cmd:""`
 	Disable  userDisableCmd  `cmd:""`
+	Enable   userEnableCmd   `cmd:""`
+	Leave    userLeaveCmd    `cmd:""`
 }
 
 type userAddCmd struct {
@@ -227,6 +231,7 @@ func (x *userDisableCmd) Run(ctx context.Context, s *session) error {
 
 type tokenCmd struct {
 	Issue  tokenIssueCmd  `cmd:""`
+	List   tokenListCmd   `cmd:""`
 	Revoke tokenRevokeCmd `cmd:""`
 }
 
@@ -235,18 +240,19 @@ type tokenIssueCmd struct {
 	Login string `arg:""`
 	Name  string `default:"cli" placeholder:"NAME"`
 	Days  int    `default:"90" placeholder:"N"`
+	Scope string `default:"all" placeholder:"SCOPE"`
 }
 
 // Help returns the examples.
 func (tokenIssueCmd) Help() string {
-	return "bihuan token issue zhangsan --db sqlite:bihuan.db\nbihuan token issue zhangsan --name report --days 30 --db sqlite:bihuan.db > token"
+	return "bihuan token issue zhangsan --db sqlite:bihuan.db\nbihuan token issue zhangsan --name report --scope read --days 30 --db sqlite:bihuan.db > token"
 }
 
 // Run makes a token. The secret is printed this once, alone on standard output; the rest goes to standard error.
 func (x *tokenIssueCmd) Run(ctx context.Context, s *session) error {
 	return s.withEngine(ctx, x.database, func(e *engine.Engine) error {
 		days := min(x.Days, 10000) // what is too long is the engine's to say, without overflow
-		secret, t, err := e.IssueToken(ctx, engine.Operator(), x.Login, x.Name, time.Duration(days)*24*time.Hour)
+		secret, t, err := e.IssueScopedToken(ctx, engine.Operator(), x.Login, x.Name, scopeOf(x.Scope), time.Duration(days)*24*time.Hour)
 		if err != nil {
 			return err
 		}

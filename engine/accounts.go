@@ -20,50 +20,6 @@ func duplicate(err error, field, key string, args ...any) error {
 	return err
 }
 
-// AddUnit adds a unit under parent, or a root when parent is "".
-func (e *Engine) AddUnit(ctx context.Context, who Actor, parent, code, name string) (Unit, error) {
-	if err := e.requires(ctx, who, Admin, "add_unit"); err != nil {
-		return Unit{}, err
-	}
-	if !codeForm.MatchString(code) {
-		return Unit{}, invalid("code", "unit.bad_code", "code", code)
-	}
-	name, err := text("name", name, maxTitle)
-	if err != nil {
-		return Unit{}, err
-	}
-	if name == "" {
-		return Unit{}, invalid("name", "field.empty")
-	}
-	u := Unit{ID: UnitID(e.NewID()), Code: code, Name: name, CreatedAt: e.now(), Version: 1}
-	u.Path = "/" + string(u.ID) + "/"
-	if parent != "" {
-		up, err := e.Unit(ctx, parent)
-		if err != nil {
-			return Unit{}, err
-		}
-		u.ParentID, u.Path = up.ID, up.Path+string(u.ID)+"/"
-	}
-	// A role holds for its unit and what is under it; a root is under nobody and is the operator's to add.
-	if _, ok := who.Has(Admin, u.Path); !ok && !who.system {
-		return Unit{}, e.deny(ctx, who, "add_unit", SubjectUnit+"/"+string(u.ParentID), denied("grant.above_scope", "unit", name))
-	}
-	err = e.record(ctx, who, SubjectUnit+"/"+string(u.ID), "add_unit", nil, func(r *Record) (any, map[string]any) {
-		r.Unit, r.Entry.Unit = &u, string(u.ID)
-		return u, nil
-	})
-	return u, duplicate(err, "code", "unit.code_taken", "code", code)
-}
-
-// Unit finds a unit by id or code.
-func (e *Engine) Unit(ctx context.Context, idOrCode string) (Unit, error) {
-	u, err := e.Store.Unit(ctx, idOrCode)
-	if errors.Is(err, ErrNotFound) {
-		return u, notFound("unit.unknown", "unit", idOrCode)
-	}
-	return u, err
-}
-
 // User finds a user by id or login.
 func (e *Engine) User(ctx context.Context, idOrLogin string) (User, error) {
 	u, err := e.Store.User(ctx, idOrLogin)
@@ -165,12 +121,10 @@ func (e *Engine) changeGrants(ctx context.Context, who Actor, user, unit string,
 	return next, conflict(err)
 }
 
-// Disable closes an account; its tokens stop working at once.
+// Disable closes an account at once; its tokens and sessions stop working. Its open work stays where it is: Leave
+// hands that over in the same act.
 func (e *Engine) Disable(ctx context.Context, who Actor, user string) (User, error) {
-	if err := e.requires(ctx, who, Admin, "disable"); err != nil {
-		return User{}, err
-	}
-	u, err := e.User(ctx, user)
+	u, err := e.managed(ctx, who, user, "disable")
 	if err != nil {
 		return User{}, err
 	}
@@ -184,8 +138,61 @@ func (e *Engine) Disable(ctx context.Context, who Actor, user string) (User, err
 	return next, conflict(err)
 }
 
+// Enable opens a closed account again, with the roles that it had.
+func (e *Engine) Enable(ctx context.Context, who Actor, user string) (User, error) {
+	u, err := e.managed(ctx, who, user, "enable")
+	if err != nil {
+		return User{}, err
+	}
+	if !u.Disabled {
+		return u, nil
+	}
+	next := u
+	next.Disabled = false
+	next.Version++
+	err = e.record(ctx, who, SubjectUser+"/"+string(u.ID), "enable", u, func(r *Record) (any, map[string]any) {
+		r.User = &next
+		return next, nil
+	})
+	return next, conflict(err)
+}
+
+// managed returns a user whose account the administrator may close, reset or hand over: nobody's who holds a role
+// beyond the administrator's units or one of the separated offices (三员), so that nobody gets rid of who watches them
+// or comes to sit in a higher chair; and not one's own.
+func (e *Engine) managed(ctx context.Context, who Actor, user, what string) (User, error) {
+	if err := e.requires(ctx, who, Admin, what); err != nil {
+		return User{}, err
+	}
+	u, err := e.User(ctx, user)
+	if err != nil {
+		return User{}, err
+	}
+	return u, e.Manages(ctx, who, u, what)
+}
+
+// Manages refuses whoever may not do what to somebody's account; see managed. The refusal is recorded.
+func (e *Engine) Manages(ctx context.Context, who Actor, u User, what string) error {
+	if who.system {
+		return nil
+	}
+	subject := SubjectUser + "/" + string(u.ID)
+	if u.ID == who.ID {
+		return e.deny(ctx, who, what, subject, denied("account.self"))
+	}
+	for _, g := range u.Grants {
+		if slices.Contains(exclusive, g.Role) {
+			return e.deny(ctx, who, what, subject, denied("account.separated", "role", g.Role))
+		}
+		if _, ok := who.Has(Admin, g.Path); !ok {
+			return e.deny(ctx, who, what, subject, denied("account.above_scope"))
+		}
+	}
+	return nil
+}
+
 func conflict(err error) error {
-	if errors.Is(err, ErrConflict) {
+	if errors.Is(err, ErrConflict) && KindOf(err) == 0 {
 		return &Error{Kind: Conflict, Key: "record.conflict", Err: err}
 	}
 	return err

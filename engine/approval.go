@@ -38,7 +38,7 @@ func (x Submit) apply(c *Case, p *Project) (outcome, error) {
 		return outcome{action: "transition", as: as, from: from, to: p.Stage, note: note,
 			data: map[string]any{"transition": t.ID}, owed: []Reminder{{Kind: "transition", Role: Owner}}}, nil
 	}
-	p.Request = &Request{Kind: RequestTransition, Transition: t.ID, By: c.Who.ID, At: c.Now, Note: note}
+	p.Request = &Request{Kind: RequestTransition, Transition: t.ID, By: c.Who.ID, For: as.by, At: c.Now, Note: note}
 	return outcome{action: "submit", as: as, from: p.Stage, to: t.target(p), note: note,
 		data: map[string]any{"transition": t.ID}, owed: c.asked(p)}, nil
 }
@@ -79,7 +79,7 @@ func (x Extend) apply(c *Case, p *Project) (outcome, error) {
 	if last := c.lastExtension(p); x.Deadline.After(last) {
 		return outcome{}, invalid("deadline", "extension.too_far", "date", last, "months", c.Workflow.Extension.Months)
 	}
-	p.Request = &Request{Kind: RequestExtension, Deadline: x.Deadline, By: c.Who.ID, At: c.Now, Note: note}
+	p.Request = &Request{Kind: RequestExtension, Deadline: x.Deadline, By: c.Who.ID, For: as.by, At: c.Now, Note: note}
 	return outcome{action: "extend", as: as, note: note, owed: c.asked(p),
 		data: map[string]any{"from": p.Deadline, "to": x.Deadline}}, nil
 }
@@ -168,7 +168,7 @@ func (c *Case) step(p *Project) (int, authority, bool) {
 				}
 			}
 			if best.Path != "" {
-				return i, authority{role: role, unit: best.UnitID}, true
+				return i, authority{role: role, unit: best.UnitID, by: best.By}, true
 			}
 		}
 	}
@@ -195,11 +195,12 @@ func (c *Case) answerReasons(p *Project) (int, authority, []Reason) {
 	}
 	r := p.Request
 	step, as, ok := c.step(p)
-	given := slices.ContainsFunc(r.Given, func(a Approval) bool { return a.By == c.Who.ID })
+	// Whoever acts by delegation and whoever delegated are one pair of eyes, now and in what was recorded then.
+	given := slices.ContainsFunc(r.Given, func(a Approval) bool { return c.Who.same(a.By) || c.Who.same(a.For) })
 	return step, as, []Reason{
 		{ID: "pending", Met: true, Key: "request.waiting"},
 		{ID: "role", Met: ok, Key: "approval.role", Args: message.Args("roles", roleNameList(c.askedRoles(p)))},
-		{ID: "four_eyes", Met: r.By != c.Who.ID && !p.Works(c.Who.ID), Key: "four_eyes.approve"},
+		{ID: "four_eyes", Met: !c.Who.same(r.By) && !c.Who.same(r.For) && !c.works(p), Key: "four_eyes.approve"},
 		{ID: "once", Met: !given, Key: "approval.given"},
 	}
 }
@@ -232,7 +233,7 @@ func (x Approve) apply(c *Case, p *Project) (outcome, error) {
 		}
 		out.data["transition"] = r.Transition
 	}
-	r.Given = append(r.Given, Approval{By: c.Who.ID, Role: as.role, Step: step, At: c.Now, Note: note})
+	r.Given = append(r.Given, Approval{By: c.Who.ID, For: as.by, Role: as.role, Step: step, At: c.Now, Note: note})
 	if len(c.approvals(p, r).open(r)) > 0 {
 		out.owed = c.asked(p)
 		return out, nil
@@ -311,7 +312,7 @@ func (c *Case) returnReasons(p *Project) (authority, []Reason) {
 	as, ok := c.may(p, []Role{Supervisor})
 	return as, []Reason{
 		{ID: "role", Met: ok, Key: "act.role", Args: message.Args("roles", roleNameList{Supervisor})},
-		{ID: "four_eyes", Met: !p.Works(c.Who.ID), Key: "four_eyes.own_work"},
+		{ID: "four_eyes", Met: !c.works(p), Key: "four_eyes.own_work"},
 		{ID: "stage", Met: len(stage.ReturnTo) > 0, Key: "return.nowhere", Args: message.Args("stage", c.Workflow.StageName(p.Stage))},
 	}
 }

@@ -358,7 +358,7 @@ func (x Answer) apply(c *Case, p *Project) (outcome, error) {
 		return outcome{}, notFound("objection.unknown", "id", x.ID)
 	case o.AnsweredAt != nil:
 		return outcome{}, blocked("objection.answered")
-	case o.By == c.Who.ID:
+	case c.Who.same(o.By):
 		return outcome{}, denied("objection.own")
 	}
 	words, err := reason(x.Text)

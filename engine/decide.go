@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -40,6 +41,9 @@ func decide(c *Case, p Project, cmd Command) (Change, error) {
 		later.Now = p.UpdatedAt
 		c = &later
 	}
+	if !c.Who.Limit.allows(TokenProjects) {
+		return Change{}, denied("token.read_only")
+	}
 	next := p.clone()
 	out, err := cmd.apply(c, &next)
 	if err != nil {
@@ -64,6 +68,9 @@ func decide(c *Case, p Project, cmd Command) (Change, error) {
 	}
 	data := map[string]any{"set": patch}
 	maps.Copy(data, out.data)
+	if out.as.by != "" {
+		data["for"] = out.as.by
+	}
 	entry := audit.Entry{
 		V: audit.Format, Log: c.Log, ID: c.NewID(), At: c.Now,
 		Actor:  audit.Actor{ID: string(c.Who.ID), Role: string(out.as.role), Unit: string(out.as.unit), Via: c.Who.Via},
@@ -71,7 +78,8 @@ func decide(c *Case, p Project, cmd Command) (Change, error) {
 		Seq: next.Version, Prev: p.Head, From: string(out.from), To: string(out.to), Version: next.Version,
 		Note: out.note, Data: state(data), Definition: next.Definition, Request: c.Who.request(),
 	}
-	change := Change{Base: p.Version, Entry: entry, Evidence: out.evidence, Key: c.Who.Key}
+	change := Change{Base: p.Version, Entry: entry, Evidence: out.evidence, Key: c.Who.Key,
+		Guard: Guard{Actor: c.Who.ID, Version: c.Who.Version, Unit: next.UnitID, Path: next.UnitPath}}
 	if change.Bytes, err = entry.Bytes(); err != nil {
 		if errors.Is(err, audit.ErrTooLarge) {
 			return Change{}, invalid("", "entry.too_large", "limit", audit.MaxEntry/1024)
@@ -108,6 +116,12 @@ func (a Actor) request() *audit.Request {
 type authority struct {
 	role Role
 	unit UnitID
+	by   UserID // whose role it is, if it is held by delegation
+}
+
+// works reports whether the actor does the project's work, or counts as the same pair of eyes as somebody who does.
+func (c *Case) works(p *Project) bool {
+	return p.Works(c.Who.ID) || slices.ContainsFunc(c.Who.Eyes, p.Works)
 }
 
 // may returns the authority by which the case's actor holds one of roles towards p.
@@ -128,7 +142,7 @@ func (c *Case) may(p *Project, roles []Role) (authority, bool) {
 			}
 		default:
 			if g, ok := c.Who.Has(r, p.UnitPath); ok {
-				return authority{role: r, unit: g.UnitID}, true
+				return authority{role: r, unit: g.UnitID, by: g.By}, true
 			}
 		}
 	}
@@ -179,7 +193,7 @@ func (c *Case) reasons(p *Project, a Act) (authority, []Reason) {
 	stage, _ := c.Workflow.Stage(p.Stage)
 	out := []Reason{{ID: "role", Met: ok, Key: "act.role", Args: message.Args("roles", roleNameList(actRoles[a]))}}
 	if judging[a] {
-		out = append(out, Reason{ID: "four_eyes", Met: !p.Works(c.Who.ID), Key: "four_eyes.own_work"})
+		out = append(out, Reason{ID: "four_eyes", Met: !c.works(p), Key: "four_eyes.own_work"})
 	}
 	out = append(out, Reason{ID: "stage", Met: has(stage.Acts, a), Key: "act.stage",
 		Args: message.Args("stage", c.Workflow.StageName(p.Stage))})
@@ -195,7 +209,7 @@ func (c *Case) reasons(p *Project, a Act) (authority, []Reason) {
 		out = append(out, Reason{ID: "milestone", Met: p.MilestonesDone() < len(p.Milestones), Key: "milestone.none_open"})
 	case ActAnswer:
 		out = append(out, Reason{ID: "objection", Met: p.OpenObjections() > 0, Key: "objection.none_open"},
-			Reason{ID: "four_eyes", Met: p.answerable(c.Who.ID), Key: "objection.own"})
+			Reason{ID: "four_eyes", Met: p.answerable(c.Who), Key: "objection.own"})
 	case ActExtend:
 		out = append(out, c.extensionReasons(p)...)
 	}

@@ -195,7 +195,7 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 				return q, keyErr
 			}
 		}
-		return p, e.commitError(ctx, id, base, err)
+		return p, e.commitError(ctx, who, id, base, err)
 	}
 	return change.Project, nil
 }
@@ -225,7 +225,10 @@ func stale(base, version int64) error {
 }
 
 // commitError turns what the store says into what the caller should hear.
-func (e *Engine) commitError(ctx context.Context, id ProjectID, base int64, err error) error {
+func (e *Engine) commitError(ctx context.Context, who Actor, id ProjectID, base int64, err error) error {
+	if mine := e.outdated(ctx, who, err); KindOf(mine) != 0 {
+		return mine
+	}
 	switch {
 	case errors.Is(err, ErrConflict):
 		if p, readErr := e.Store.Project(ctx, id); readErr == nil && p.Version != base {
@@ -303,7 +306,7 @@ func (e *Engine) Create(ctx context.Context, who Actor, kind string, unit Unit, 
 				return q, keyErr
 			}
 		}
-		return Project{}, e.commitError(ctx, cmd.ID, 0, err)
+		return Project{}, e.commitError(ctx, who, cmd.ID, 0, err)
 	}
 	return change.Project, nil
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -99,15 +98,7 @@ func (e *Engine) mayReset(ctx context.Context, who Actor, u User) error {
 	if err := e.requires(ctx, who, Admin, "set_password"); err != nil {
 		return err
 	}
-	for _, g := range u.Grants {
-		if slices.Contains(exclusive, g.Role) {
-			return e.deny(ctx, who, "set_password", SubjectUser+"/"+string(u.ID), denied("password.separated", "role", g.Role))
-		}
-		if _, ok := who.Has(Admin, g.Path); !ok {
-			return e.deny(ctx, who, "set_password", SubjectUser+"/"+string(u.ID), denied("password.above_scope"))
-		}
-	}
-	return nil
+	return e.Manages(ctx, who, u, "set_password")
 }
 
 // NoteAbout records something that was done to a person, or in a person's name, on that person's chain: a failed

@@ -10,10 +10,11 @@ import (
 
 // Identifiers. All are UUIDv7 in text form, chosen by the engine, except RoleID and the like, which are words.
 type (
-	ProjectID string
-	UserID    string
-	UnitID    string
-	TokenID   string
+	ProjectID    string
+	UserID       string
+	UnitID       string
+	TokenID      string
+	DelegationID string
 )
 
 // Role is what a person may do at a unit and everything under it (DOMAIN.md §3).
@@ -86,6 +87,7 @@ type Grant struct {
 	Role   Role   `json:"role"`
 	UnitID UnitID `json:"unit_id"`
 	Path   string `json:"-"` // of the unit, filled in when a user is read
+	By     UserID `json:"-"` // whose role it is, if it is held by delegation (委托); never stored
 }
 
 // User is a person with an account. Login and Name are personal data: entries carry a salted commitment to
@@ -110,6 +112,8 @@ type Token struct {
 	CreatedAt time.Time  `json:"created_at" gorm:"autoCreateTime:false"`
 	ExpiresAt time.Time  `json:"expires_at"`
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	Scope     TokenScope `json:"scope,omitempty"`
+	UsedAt    *time.Time `json:"-"` // last use, to the minute; not a change of the token
 	Version   int64      `json:"version"`
 }
 
@@ -121,10 +125,14 @@ const (
 	ViaClock   = audit.ViaClock
 )
 
-// Actor is who asks: a user with the roles held at this moment, or one of the two system actors.
+// Actor is who asks: a user with the roles held at this moment, or one of the two system actors. Engine.Actor makes
+// one of a user.
 type Actor struct {
 	ID        UserID
-	Grants    []Grant
+	Version   int64      // of the user when the roles were read; a change is only written while it is still that
+	Grants    []Grant    // the user's own, then those held by delegation
+	Eyes      []UserID   // others who count as the same pair of eyes: whom a delegation ties to the user, either way
+	Limit     TokenScope // of the token that the actor came with
 	Via       string
 	RequestID string          // for the log and the entry
 	Key       *IdempotencyKey // the caller's idempotency key, if any
@@ -148,6 +156,11 @@ func (a Actor) Has(role Role, path string) (Grant, bool) {
 		}
 	}
 	return best, best.Path != ""
+}
+
+// same reports whether the user and the actor count as one pair of eyes.
+func (a Actor) same(id UserID) bool {
+	return id != "" && (id == a.ID || slices.Contains(a.Eyes, id))
 }
 
 // Scope returns the unit paths under which the actor reads everything, without those that others cover.

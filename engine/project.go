@@ -106,6 +106,7 @@ type Request struct {
 	Transition TransitionID  `json:"transition,omitempty"`
 	Deadline   calendar.Date `json:"deadline,omitzero"` // the date an extension asks for
 	By         UserID        `json:"by"`
+	For        UserID        `json:"for,omitempty"` // whose delegated role By relied on
 	At         time.Time     `json:"at"`
 	Note       string        `json:"note,omitempty"`
 	Given      []Approval    `json:"given,omitempty"`
@@ -114,6 +115,7 @@ type Request struct {
 // Approval is one yes to a request. Step is the index of the approval step that it counts for.
 type Approval struct {
 	By   UserID    `json:"by"`
+	For  UserID    `json:"for,omitempty"` // whose delegated role By relied on
 	Role Role      `json:"role"`
 	Step int       `json:"step"`
 	At   time.Time `json:"at"`
@@ -206,10 +208,10 @@ func (p *Project) OpenObjections() int {
 	return n
 }
 
-// answerable reports whether there is an open objection that the user did not file.
-func (p *Project) answerable(id UserID) bool {
+// answerable reports whether there is an open objection that the person did not file.
+func (p *Project) answerable(who Actor) bool {
 	for _, o := range p.Objections {
-		if o.AnsweredAt == nil && o.By != id {
+		if o.AnsweredAt == nil && !who.same(o.By) {
 			return true
 		}
 	}

@@ -122,7 +122,7 @@ func (e *Engine) Repin(ctx context.Context, who Actor, id ProjectID) (Project, e
 		return p, err
 	}
 	if err := e.Store.Commit(ctx, change)[0]; err != nil {
-		return p, e.commitError(ctx, id, p.Version, err)
+		return p, e.commitError(ctx, who, id, p.Version, err)
 	}
 	return change.Project, nil
 }

@@ -14,54 +14,90 @@ import (
 // same moment is tried again.
 func (e *Engine) record(ctx context.Context, who Actor, subject, action string, before any, fill func(r *Record) (after any, data map[string]any)) error {
 	for attempt := 0; ; attempt++ {
-		last, err := e.Store.Entries(ctx, EntryFilter{Subject: subject, Limit: 1})
+		r, err := e.seal(ctx, who, subject, action, before, fill)
 		if err != nil {
 			return err
 		}
-		var seq int64
-		var head audit.Digest
-		now := e.now()
-		if len(last.Items) > 0 {
-			seq, head = last.Items[0].Seq, last.Items[0].Hash
-			if end := last.Items[0].At; now.Before(end) { // another replica's clock is ahead; a chain's time never runs backwards
-				now = end
-			}
-		}
-		r := Record{Base: seq}
-		after, data := fill(&r)
-		if v := r.version(); v != 0 && v != seq+1 { // the row was read before the chain grew
-			return ErrConflict
-		}
-		all := map[string]any{}
-		for k, v := range data {
-			all[k] = v
-		}
-		if after != nil {
-			var old json.RawMessage
-			if before != nil {
-				old = state(before)
-			}
-			if all["set"], err = audit.Diff(old, state(after)); err != nil {
-				return err
-			}
-		}
-		r.Entry.V, r.Entry.Log, r.Entry.ID, r.Entry.At = audit.Format, e.log, e.NewID(), now
-		r.Entry.Actor.ID, r.Entry.Actor.Via = string(who.ID), who.Via
-		r.Entry.Action, r.Entry.Subject, r.Entry.Seq, r.Entry.Prev, r.Entry.Version = action, subject, seq+1, head, seq+1
-		r.Entry.Request = who.request()
-		if len(all) > 0 {
-			r.Entry.Data = state(all)
-		}
-		if r.Bytes, err = r.Entry.Bytes(); err != nil {
-			return err
-		}
-		r.Head = audit.HashEntry(r.Bytes)
 		err = e.Store.Record(ctx, r)
 		if errors.Is(err, ErrConflict) && before == nil && attempt < 5 {
 			continue // nothing but the chain's own end was in the way
 		}
+		return e.outdated(ctx, who, err)
+	}
+}
+
+// seal makes the record without writing it.
+func (e *Engine) seal(ctx context.Context, who Actor, subject, action string, before any, fill func(r *Record) (after any, data map[string]any)) (Record, error) {
+	last, err := e.Store.Entries(ctx, EntryFilter{Subject: subject, Limit: 1})
+	if err != nil {
+		return Record{}, err
+	}
+	var seq int64
+	var head audit.Digest
+	now := e.now()
+	if len(last.Items) > 0 {
+		seq, head = last.Items[0].Seq, last.Items[0].Hash
+		if end := last.Items[0].At; now.Before(end) { // another replica's clock is ahead; a chain's time never runs backwards
+			now = end
+		}
+	}
+	r := Record{Base: seq}
+	after, data := fill(&r)
+	if r.changes() {
+		if !who.Limit.allows(TokenAll) {
+			return Record{}, denied("token.read_only")
+		}
+		r.Guard.Actor, r.Guard.Version = who.ID, who.Version
+	}
+	if v := r.version(); v != 0 && v != seq+1 { // the row was read before the chain grew
+		return Record{}, ErrConflict
+	}
+	all := map[string]any{}
+	for k, v := range data {
+		all[k] = v
+	}
+	if after != nil {
+		var old json.RawMessage
+		if before != nil {
+			old = state(before)
+		}
+		if all["set"], err = audit.Diff(old, state(after)); err != nil {
+			return Record{}, err
+		}
+	}
+	r.Entry.V, r.Entry.Log, r.Entry.ID, r.Entry.At = audit.Format, e.log, e.NewID(), now
+	r.Entry.Actor.ID, r.Entry.Actor.Via = string(who.ID), who.Via
+	r.Entry.Action, r.Entry.Subject, r.Entry.Seq, r.Entry.Prev, r.Entry.Version = action, subject, seq+1, head, seq+1
+	r.Entry.Request = who.request()
+	if len(all) > 0 {
+		r.Entry.Data = state(all)
+	}
+	if r.Bytes, err = r.Entry.Bytes(); err != nil {
+		return Record{}, err
+	}
+	r.Head = audit.HashEntry(r.Bytes)
+	return r, nil
+}
+
+// act writes what was sealed and decided, all or none.
+func (e *Engine) act(ctx context.Context, who Actor, records []Record, changes []Change) error {
+	return conflict(e.outdated(ctx, who, e.Store.Act(ctx, records, changes)))
+}
+
+// outdated tells the conflict of somebody whose rights have changed meanwhile from all others.
+func (e *Engine) outdated(ctx context.Context, who Actor, err error) error {
+	if !errors.Is(err, ErrConflict) || who.Version == 0 {
 		return err
 	}
+	if u, readErr := e.Store.User(ctx, string(who.ID)); readErr == nil && u.Version != who.Version {
+		return &Error{Kind: Conflict, Key: "actor.changed", Err: err}
+	}
+	return err
+}
+
+// changes reports whether the record is more than the note of an event.
+func (r *Record) changes() bool {
+	return r.version() != 0 || r.Definition != nil || len(r.Days) > 0
 }
 
 // version is that of the row in the record, 0 if rows of its kind have none.
@@ -73,6 +109,8 @@ func (r *Record) version() int64 {
 		return r.User.Version
 	case r.Token != nil:
 		return r.Token.Version
+	case r.Delegation != nil:
+		return r.Delegation.Version
 	}
 	return 0
 }

@@ -11,14 +11,15 @@ import (
 
 // Kinds of subjects in the trail. A subject is "kind/id" and has one chain of entries.
 const (
-	SubjectProject  = "project"
-	SubjectUnit     = "unit"
-	SubjectUser     = "user"
-	SubjectToken    = "token"
-	SubjectWorkflow = "workflow" // id: the workflow's word
-	SubjectCalendar = "calendar" // id: the year
-	SubjectActor    = "actor"    // id: the user; what a signed-in person was refused or took out
-	SubjectImport   = "import"   // id: of the import
+	SubjectProject    = "project"
+	SubjectUnit       = "unit"
+	SubjectUser       = "user"
+	SubjectToken      = "token"
+	SubjectDelegation = "delegation"
+	SubjectWorkflow   = "workflow" // id: the workflow's word
+	SubjectCalendar   = "calendar" // id: the year
+	SubjectActor      = "actor"    // id: the user; what a signed-in person was refused or took out
+	SubjectImport     = "import"   // id: of the import
 )
 
 // Change is a decided command: the project as it shall be, the entry that says so, and what is owed. The store
@@ -31,6 +32,16 @@ type Change struct {
 	Evidence  []Evidence
 	Reminders []Reminder
 	Key       *IdempotencyKey // stored in the same transaction, so that a repeated request finds it
+	Guard     Guard
+}
+
+// Guard is what a decision took for granted about rights. The transaction that writes it looks again, and answers
+// ErrConflict where it no longer holds. The zero value holds always.
+type Guard struct {
+	Actor   UserID // has still the version; a change of roles or the end of the account makes another
+	Version int64  // 0: an actor without an account
+	Unit    UnitID // has still the path, so that whoever held a role above it does so now
+	Path    string // "": no matter
 }
 
 // Record is a change of anything that is not a project: at most one of the rows is set, none for a mere event. A
@@ -44,10 +55,13 @@ type Record struct {
 	User       *User
 	Salt       []byte // opens User.Personal
 	Token      *Token
+	Delegation *Delegation
 	Definition *Definition
 	Days       []calendar.Day // replaces the years that occur in it
 	Password   *Password      // beside User, whose version it changes
 	Setup      []byte         // hash of the set-up token that is used up; ErrConflict if it does not hold or there are users
+	Vacated    string         // a path under which no unit may be left when all is written, else ErrConflict
+	Guard      Guard
 }
 
 // Reminder is something that somebody has to be told. Delivery is somebody else's work; the row is the record
@@ -92,12 +106,10 @@ type EntryRow struct {
 	Hash  audit.Digest
 }
 
-// Page is a part of a longer answer. Next is the cursor of the following page, "" at the end; Prev that of the page
-// before, "" at the beginning and where a list is not read backwards.
+// Page is a part of a longer answer. Next is the cursor of the following page, "" at the end.
 type Page[T any] struct {
 	Items []T
 	Next  string
-	Prev  string
 }
 
 // MaxPage is the largest page that a filter may ask for.
@@ -108,13 +120,9 @@ type Sort string
 
 // The orders. All end with the id, so that pages never overlap.
 const (
-	ByNewest   Sort = "newest"        // newest first (default)
-	ByOldest   Sort = "oldest"        // the other way round
-	ByDeadline Sort = "deadline"      // earliest 办结时限 first, those without one last
-	ByLatest   Sort = "deadline_desc" // latest 办结时限 first, those without one last
-	ByUpdated  Sort = "updated"       // last changed first
-	ByStale    Sort = "updated_asc"   // longest unchanged first
-	ByLight    Sort = "light"         // red, orange, yellow, green, then none; within each by ByDeadline
+	ByNewest   Sort = "newest"   // newest first (default)
+	ByDeadline Sort = "deadline" // earliest 办结时限 first, those without one last
+	ByUpdated  Sort = "updated"  // last changed first
 )
 
 // Filter selects projects. The zero value selects all that the scope allows, newest first.
@@ -122,28 +130,21 @@ type Filter struct {
 	Scope   *Scope // nil: everything (the engine's own use)
 	Kind    string
 	Unit    UnitID // the unit and everything under it
-	Alone   bool   // with Unit: the unit itself, without what is under it
 	Stage   []StageID
 	Light   []Light
 	Owner   UserID
 	List    string
-	Text    string // in number or title, or in the name of the unit or the owner
+	Text    string // in number or title
 	Overdue *bool  // recorded 逾期 under the present deadline
-	Ever    *bool  // 曾逾期: recorded 逾期 under any deadline
 	Waiting []Role // waits for an answer by one of these roles
-	Pending bool   // with a request that waits for an answer
 	Open    bool   // neither 已销号 nor 撤项
-	Kept    bool   // not 撤项
 	Digest  string // pinned to this definition
 	Unknown bool   // with a date in a year whose holiday list was not loaded
 
-	DueFrom, DueTo       calendar.Date // 办结时限 within these days, both included; zero: no bound
-	ClosedFrom, ClosedTo time.Time     // 销号 at or after, before; zero: no bound
-
 	Now   time.Time // moment at which lights are computed
 	Sort  Sort
-	After string // cursor: Next or Prev of a page
-	Limit int    // 1…MaxPage; 0 = 50
+	After string
+	Limit int // 1…MaxPage; 0 = 50
 }
 
 // Scope bounds what a person reads: everything under the paths, and whatever they have a part in.
@@ -174,28 +175,14 @@ type Counts struct {
 	Waiting int             `json:"waiting"` // with a pending request
 	OnTime  int             `json:"on_time"` // closed and never overdue
 	ByUnit  []UnitCount     `json:"by_unit"`
-
-	StageLights map[StageID]map[Light]int `json:"stage_lights"` // ByStage, parted by light
 }
 
 // UnitCount is the sum for one leading unit.
 type UnitCount struct {
-	UnitID    UnitID `json:"unit_id"`
-	Total     int    `json:"total"`
-	Closed    int    `json:"closed"`
-	Overdue   int    `json:"overdue"`
-	OnTime    int    `json:"on_time"`   // closed and never overdue
-	Late      int    `json:"late"`      // overdue and not closed, 撤项 left out
-	Cancelled int    `json:"cancelled"` // 撤项
-}
-
-// Span is a stretch of days with what fell into it.
-type Span struct {
-	From, To   calendar.Date // both included
-	Start, End time.Time     // the same as moments: at or after Start, before End
-	Due        int           // 办结时限 within it, 撤项 left out
-	Closed     int           // 销号 within it
-	OnTime     int           // of those, never overdue
+	UnitID  UnitID `json:"unit_id"`
+	Total   int    `json:"total"`
+	Closed  int    `json:"closed"`
+	Overdue int    `json:"overdue"`
 }
 
 // Reader is what handlers see: nothing in it writes.
@@ -203,7 +190,6 @@ type Reader interface {
 	Project(ctx context.Context, id ProjectID) (Project, error)
 	Projects(ctx context.Context, f Filter) (Page[Project], error)
 	Count(ctx context.Context, f Filter) (Counts, error)
-	Spans(ctx context.Context, f Filter, spans []Span) error // fills the numbers in; spans follow one another
 	Entries(ctx context.Context, f EntryFilter) (Page[EntryRow], error)
 	Evidence(ctx context.Context, id ProjectID) ([]Evidence, error)
 	Reminders(ctx context.Context, id ProjectID) ([]Reminder, error)
@@ -218,6 +204,9 @@ type Directory interface {
 	User(ctx context.Context, idOrLogin string) (User, error)
 	Users(ctx context.Context) ([]User, error)
 	TokenUser(ctx context.Context, hash []byte) (Token, User, error) // of a token that exists, whether or not it still holds
+	Tokens(ctx context.Context, user UserID) ([]Token, error)        // newest first, those that hold no more too
+	// Delegations returns those from and to the user, or all for "", newest first, those that are over too.
+	Delegations(ctx context.Context, user UserID) ([]Delegation, error)
 }
 
 // Store is what the engine holds. Every write goes through Commit or Record, and both write an entry.
@@ -229,6 +218,10 @@ type Store interface {
 	Commit(ctx context.Context, changes ...Change) []error
 	// Record writes a change of something else; ErrConflict if the subject's chain has grown beyond Base.
 	Record(ctx context.Context, r Record) error
+	// Act writes records and changes in one transaction, all or none. An error is that of the first that failed.
+	Act(ctx context.Context, records []Record, changes []Change) error
+	// TouchToken notes when a token was used.
+	TouchToken(ctx context.Context, id TokenID, used time.Time) error
 	// Due returns projects whose NextAt is at or before now, earliest first, after the cursor.
 	Due(ctx context.Context, now time.Time, after string, limit int) (Page[Project], error)
 	// Numbers reserves n numbers of a series and returns the first. Reserved numbers are never given again.

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"log/slog"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,8 +18,32 @@ const TokenPrefix = "bh_"
 // maxTokenLife bounds how long a token can live.
 const maxTokenLife = 366 * 24 * time.Hour
 
-// IssueToken makes a bearer token of 256 random bits for a user and returns it once; only its hash is kept.
+// TokenScope is how much of its owner's rights a token carries. It never carries more than its owner holds at the
+// moment of use.
+type TokenScope string
+
+// The scopes, each with what the one before it allows.
+const (
+	TokenRead     TokenScope = "read"     // looks, and changes nothing
+	TokenProjects TokenScope = "projects" // acts on projects
+	TokenAll      TokenScope = ""         // people, units, roles and settings too
+)
+
+// TokenScopes are the scopes that people choose from, the narrowest first.
+var TokenScopes = []TokenScope{TokenRead, TokenProjects, TokenAll}
+
+// allows reports whether a scope includes another.
+func (s TokenScope) allows(what TokenScope) bool {
+	return slices.Index(TokenScopes, s) >= slices.Index(TokenScopes, what)
+}
+
+// IssueToken makes a bearer token with all of its owner's rights; see IssueScopedToken.
 func (e *Engine) IssueToken(ctx context.Context, who Actor, user, name string, life time.Duration) (string, Token, error) {
+	return e.IssueScopedToken(ctx, who, user, name, TokenAll, life)
+}
+
+// IssueScopedToken makes a bearer token of 256 random bits for a user and returns it once; only its hash is kept.
+func (e *Engine) IssueScopedToken(ctx context.Context, who Actor, user, name string, scope TokenScope, life time.Duration) (string, Token, error) {
 	u, err := e.User(ctx, user)
 	if err != nil {
 		return "", Token{}, err
@@ -27,6 +53,9 @@ func (e *Engine) IssueToken(ctx context.Context, who Actor, user, name string, l
 	}
 	if u.Disabled {
 		return "", Token{}, blocked("user.disabled")
+	}
+	if !slices.Contains(TokenScopes, scope) {
+		return "", Token{}, invalid("scope", "token.scope")
 	}
 	if life <= 0 || life > maxTokenLife {
 		return "", Token{}, invalid("life", "token.life", "limit", int(maxTokenLife.Hours()/24))
@@ -38,7 +67,7 @@ func (e *Engine) IssueToken(ctx context.Context, who Actor, user, name string, l
 	rand.Read(raw) // never fails (crypto/rand)
 	secret := TokenPrefix + base64.RawURLEncoding.EncodeToString(raw)
 	now := e.now()
-	t := Token{ID: TokenID(e.NewID()), UserID: u.ID, Name: name, Hash: TokenHash(secret), CreatedAt: now, ExpiresAt: now.Add(life), Version: 1}
+	t := Token{ID: TokenID(e.NewID()), UserID: u.ID, Name: name, Hash: TokenHash(secret), CreatedAt: now, ExpiresAt: now.Add(life), Scope: scope, Version: 1}
 	err = e.record(ctx, who, SubjectToken+"/"+string(t.ID), "issue_token", nil, func(r *Record) (any, map[string]any) {
 		r.Token = &t
 		return t, nil
@@ -83,5 +112,23 @@ func (e *Engine) Bearer(ctx context.Context, secret, via, requestID string) (Act
 	if u.Disabled || t.RevokedAt != nil || !e.now().Before(t.ExpiresAt) {
 		return Actor{}, User{}, refuse
 	}
-	return Actor{ID: u.ID, Grants: u.Grants, Via: via, RequestID: requestID}, u, nil
+	a, err := e.Actor(ctx, u, via, requestID)
+	if err != nil {
+		return Actor{}, User{}, err
+	}
+	a.Limit = t.Scope
+	if now := e.now(); t.UsedAt == nil || now.Sub(*t.UsedAt) >= tokenTouch {
+		if err := e.Store.TouchToken(ctx, t.ID, now); err != nil { // when it was used is nice to know, no more
+			e.Log.WarnContext(ctx, "use of a token not noted", slog.Any("error", err), slog.String("token", string(t.ID)))
+		}
+	}
+	return a, u, nil
+}
+
+// tokenTouch is how exact the last use of a token is.
+const tokenTouch = time.Minute
+
+// Tokens lists a person's own tokens, newest first, those that hold no more too.
+func (e *Engine) Tokens(ctx context.Context, who Actor) ([]Token, error) {
+	return e.Store.Tokens(ctx, who.ID)
 }

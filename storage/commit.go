@@ -26,8 +26,8 @@ type change struct {
 	project string // id
 	entry   string // id
 	create  bool
-	insert  []any // the project's row; nil for an update
-	update  []any // the project's row, id and base; nil for a creation
+	insert  []any // the project's row and the guard; nil for an update
+	update  []any // the project's row, id, base and the guard; nil for a creation
 	trail   []any // the entry's row
 	rows    []row // what else is inserted, in order
 	shape   shape
@@ -80,11 +80,12 @@ func prepare(c *engine.Change) (*change, error) {
 		if out.insert, err = projects.values(p); err != nil {
 			return nil, err
 		}
+		out.insert = append(out.insert, guardArgs(c.Guard)...)
 	} else {
 		if out.update, err = projectUpdate.values(p); err != nil {
 			return nil, err
 		}
-		out.update = append(out.update, out.project, c.Base)
+		out.update = append(append(out.update, out.project, c.Base), guardArgs(c.Guard)...)
 	}
 	if out.trail, err = entries.values(newEntryRow(c.Entry, c.Bytes, p.Head)); err != nil {
 		return nil, err
@@ -119,8 +120,8 @@ func newEntryRow(e audit.Entry, bytes []byte, hash audit.Digest) *entryRow {
 
 // Statements of SQLite.
 var (
-	sqliteCreate   = projects.insert()
-	sqliteUpdate   = projectUpdate.update()
+	sqliteCreate   = projects.insertIf(guarded)
+	sqliteUpdate   = projectUpdate.update() + " AND " + guarded
 	insertEntry    = entries.insert()
 	insertEvidence = evidence.insert()
 	insertReminder = reminders.insert()
@@ -145,13 +146,17 @@ func (db *DB) commitSQLite(ctx context.Context, ready []*change, errs []error) {
 
 func (db *DB) writeSQLite(tx *gorm.DB, c *change) error {
 	if c.create {
-		if err := tx.Exec(sqliteCreate, c.insert...).Error; err != nil {
+		result := tx.Exec(sqliteCreate, c.insert...)
+		if err := result.Error; err != nil {
 			var n int64
 			if taken, _ := db.dialect.duplicate(err); taken &&
 				tx.Raw("SELECT count(*) FROM projects WHERE id = ?", c.project).Scan(&n).Error == nil && n > 0 {
 				return errStale
 			}
 			return db.taken(err)
+		}
+		if result.RowsAffected == 0 {
+			return engine.ErrConflict
 		}
 	} else {
 		result := tx.Exec(sqliteUpdate, c.update...)
@@ -281,9 +286,9 @@ func (s shape) statement() string {
 	}
 	var b strings.Builder
 	if s.create {
-		b.WriteString("WITH p AS (" + projects.insert() + " RETURNING id)")
+		b.WriteString("WITH p AS (" + projects.insertIf(guarded) + " RETURNING id)")
 	} else {
-		b.WriteString("WITH p AS (" + projectUpdate.update() + " RETURNING id)")
+		b.WriteString("WITH p AS (" + projectUpdate.update() + " AND " + guarded + " RETURNING id)")
 	}
 	n := 0
 	add := func(t *table) {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
+
+	"gorm.io/gorm"
 
 	"bihuan/engine"
 )
@@ -110,6 +113,37 @@ func (db *DB) TokenUser(ctx context.Context, hash []byte) (engine.Token, engine.
 	}
 	u, err := row.User.user()
 	return row.Token, u, err
+}
+
+// Tokens returns a user's tokens, newest first.
+func (db *DB) Tokens(ctx context.Context, user engine.UserID) ([]engine.Token, error) {
+	var out []engine.Token
+	if !canonicalID(string(user)) {
+		return out, nil
+	}
+	err := db.reader(ctx).Raw("SELECT "+tokens.quoted("")+" FROM tokens WHERE user_id = ? ORDER BY id DESC", string(user)).Scan(&out).Error
+	return out, err
+}
+
+// TouchToken notes that a token was in use at a moment.
+func (db *DB) TouchToken(ctx context.Context, id engine.TokenID, used time.Time) error {
+	return db.alone(ctx, func(tx *gorm.DB) error {
+		return tx.Exec("UPDATE tokens SET used_at = ? WHERE id = ? AND (used_at IS NULL OR used_at < ?)", micro(used), string(id), micro(used)).Error
+	}, func() (bool, error) { return false, nil })
+}
+
+// Delegations returns the delegations from and to a user, or all for "", newest first.
+func (db *DB) Delegations(ctx context.Context, user engine.UserID) ([]engine.Delegation, error) {
+	var out []engine.Delegation
+	query, args := "SELECT "+delegations.quoted("")+" FROM delegations", []any{}
+	if user != "" {
+		if !canonicalID(string(user)) {
+			return out, nil
+		}
+		query, args = query+" WHERE from_id = ? OR to_id = ?", []any{string(user), string(user)}
+	}
+	err := db.reader(ctx).Raw(query+" ORDER BY id DESC", args...).Scan(&out).Error
+	return out, err
 }
 
 func selectTokenUser(grantPaths string) string {

@@ -17,7 +17,7 @@ var OlderVersion = olderVersion
 func Columns() map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for _, t := range []table{projects, evidence, reminders, units, users, tokens, definitions, entries, keys, days,
-		savedViews, tableOf(&subjectRow{}), tableOf(&counterRow{})} {
+		tableOf(&subjectRow{}), tableOf(&counterRow{})} {
 		out[t.name] = map[string]bool{}
 		for i, c := range t.columns {
 			out[t.name][c] = t.emptyIs[c] || nullable(t.fields[i])
@@ -51,17 +51,16 @@ func (db *DB) ListPlan(ctx context.Context, f engine.Filter) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	o, _ := orderOf(f.Sort)
-	return db.pagePlan(ctx, w, o, f)
+	return db.pagePlan(ctx, w, orders[f.Sort], f.After)
 }
 
 // DuePlan is ListPlan for Due.
 func (db *DB) DuePlan(ctx context.Context, now time.Time, after string) (string, error) {
-	return db.pagePlan(ctx, dueAt(now), dueOrder, engine.Filter{After: after})
+	return db.pagePlan(ctx, dueAt(now), dueOrder, after)
 }
 
-func (db *DB) pagePlan(ctx context.Context, w where, o order, f engine.Filter) (string, error) {
-	legs, _, err := o.legs(w, f)
+func (db *DB) pagePlan(ctx context.Context, w where, o order, after string) (string, error) {
+	legs, err := o.legs(w, after)
 	if err != nil {
 		return "", err
 	}

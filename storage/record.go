@@ -84,7 +84,14 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 		add(passwordStep(r.Password))
 	}
 	if r.Token != nil {
-		add(rowStep(&tokens, r.Token, string(r.Token.ID), r.Base))
+		t := tokens
+		if r.Base > 0 { // when it was last used is not the token's change
+			t = tokens.without("used_at")
+		}
+		add(rowStep(&t, r.Token, string(r.Token.ID), r.Base))
+	}
+	if r.Delegation != nil {
+		add(rowStep(&delegations, r.Delegation, string(r.Delegation.ID), r.Base))
 	}
 	if r.Definition != nil {
 		add(insertStep(&definitions, r.Definition))
@@ -115,7 +122,11 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	}
 	// The chain comes first: whoever is too late learns that, not which value is taken.
 	steps = append([]step{chain}, append(steps, step{text: insertEntry, args: trail})...)
+	guard := r.Guard
 	return func(tx *gorm.DB) error {
+		if err := db.guard(tx, guard); err != nil {
+			return err
+		}
 		for _, s := range steps {
 			result := tx.Exec(s.text, s.args...)
 			if result.Error != nil {

@@ -110,6 +110,7 @@ var (
 	units       = tableOf(&engine.Unit{}, "parent_id") // a foreign key, which "" is not
 	users       = tableOf(&userRow{})
 	tokens      = tableOf(&engine.Token{})
+	delegations = tableOf(&engine.Delegation{})
 	definitions = tableOf(&engine.Definition{})
 	entries     = tableOf(&entryRow{})
 	keys        = tableOf(&keyRow{})
@@ -196,6 +197,11 @@ func (t table) marks() string {
 // insert returns "INSERT INTO t (…) VALUES (?, …)".
 func (t table) insert() string {
 	return "INSERT INTO " + t.name + " (" + t.quoted("") + ") VALUES (" + t.marks() + ")"
+}
+
+// insertIf returns "INSERT INTO t (…) SELECT ?, … WHERE condition".
+func (t table) insertIf(condition string) string {
+	return "INSERT INTO " + t.name + " (" + t.quoted("") + ") SELECT " + t.marks() + " WHERE " + condition
 }
 
 // insertFrom returns "INSERT INTO t (…) SELECT ?, … FROM source".

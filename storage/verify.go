@@ -40,6 +40,7 @@ type Checked struct {
 	Units       int64 `json:"units"`
 	Users       int64 `json:"users"`
 	Tokens      int64 `json:"tokens"`
+	Delegations int64 `json:"delegations"`
 	Commitments int64 `json:"commitments"` // opened; the others have been erased
 	Evidence    int64 `json:"evidence"`
 	Definitions int64 `json:"definitions"`
@@ -103,6 +104,7 @@ type verifier struct {
 	units    stream[engine.Unit]
 	users    stream[userRow]
 	tokens   stream[engine.Token]
+	lent     stream[engine.Delegation]
 	heads    stream[subjectRow]
 	evidence stream[engine.Evidence]
 
@@ -128,6 +130,8 @@ func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 		subject: func(u *userRow) string { return engine.SubjectUser + "/" + string(u.ID) }, next: func(u *userRow) []any { return []any{string(u.ID)} }}
 	v.tokens = stream[engine.Token]{tx: tx, query: fmt.Sprintf(id, tokens.quoted(""), tokens.name), after: []any{least}, size: size,
 		subject: func(t *engine.Token) string { return engine.SubjectToken + "/" + string(t.ID) }, next: func(t *engine.Token) []any { return []any{string(t.ID)} }}
+	v.lent = stream[engine.Delegation]{tx: tx, query: fmt.Sprintf(id, delegations.quoted(""), delegations.name), after: []any{least}, size: size,
+		subject: func(d *engine.Delegation) string { return engine.SubjectDelegation + "/" + string(d.ID) }, next: func(d *engine.Delegation) []any { return []any{string(d.ID)} }}
 	v.heads = stream[subjectRow]{tx: tx, query: "SELECT subject, seq, head FROM subjects WHERE subject > ? ORDER BY subject LIMIT " + strconv.Itoa(size), after: []any{""}, size: size,
 		subject: func(s *subjectRow) string { return s.Subject }, next: func(s *subjectRow) []any { return []any{s.Subject} }}
 	v.evidence = stream[engine.Evidence]{tx: tx, query: "SELECT " + evidence.quoted("") + " FROM evidence WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT " + strconv.Itoa(size),
@@ -318,6 +322,9 @@ func (v *verifier) closeChain() error {
 	case engine.SubjectToken:
 		row, err := v.tokens.until(subject, func(t *engine.Token) { v.loneToken(t) })
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Tokens++; return row.Version, row })
+	case engine.SubjectDelegation:
+		row, err := v.lent.until(subject, func(d *engine.Delegation) { v.loneDelegation(d) })
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Delegations++; return row.Version, row })
 	case engine.SubjectUser:
 		row, err := v.users.until(subject, func(u *userRow) { v.loneUser(u) })
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
@@ -412,7 +419,10 @@ func (v *verifier) loneProject(p *engine.Project) { v.lone(p.Subject(), "project
 func (v *verifier) loneUnit(u *engine.Unit)       { v.lone(engine.SubjectUnit+"/"+string(u.ID), "unit") }
 func (v *verifier) loneUser(u *userRow)           { v.lone(engine.SubjectUser+"/"+string(u.ID), "user") }
 func (v *verifier) loneToken(t *engine.Token)     { v.lone(engine.SubjectToken+"/"+string(t.ID), "token") }
-func (v *verifier) loneHead(s *subjectRow)        { v.lone(s.Subject, "subject") }
+func (v *verifier) loneDelegation(d *engine.Delegation) {
+	v.lone(engine.SubjectDelegation+"/"+string(d.ID), "delegation")
+}
+func (v *verifier) loneHead(s *subjectRow) { v.lone(s.Subject, "subject") }
 func (v *verifier) loneEvidence(e *engine.Evidence) {
 	v.note(engine.SubjectProject+"/"+string(e.ProjectID), CheckEvidence, "no entry tells of evidence %s", e.ID)
 }
@@ -429,6 +439,9 @@ func (v *verifier) rest() error {
 		return err
 	}
 	if _, err := v.tokens.until("", v.loneToken); err != nil {
+		return err
+	}
+	if _, err := v.lent.until("", v.loneDelegation); err != nil {
 		return err
 	}
 	if _, err := v.heads.until("", v.loneHead); err != nil {

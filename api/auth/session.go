@@ -98,9 +98,11 @@ func (d *Door) Actor(ctx context.Context, cookie string) (engine.Actor, engine.U
 	if d.Policy.expired(p, now) {
 		return engine.Actor{}, u, &engine.Error{Kind: engine.Required, Key: "password.must_change", Err: ErrMustChange}
 	}
-	return d.actor(ctx, u), u, nil
+	a, err := d.Engine.Actor(ctx, u, engine.ViaConsole, request.From(ctx).ID)
+	return a, u, err
 }
 
+// actor is the user as entries name them.
 func (d *Door) actor(ctx context.Context, u engine.User) engine.Actor {
 	return engine.Actor{ID: u.ID, Grants: u.Grants, Via: engine.ViaConsole, RequestID: request.From(ctx).ID}
 }
@@ -122,12 +124,22 @@ func (d *Door) SignOut(ctx context.Context, cookie string) error {
 }
 
 // EndAll ends every session of a user, on every replica, and returns how many there were. People end their own;
-// administrators and the operator anybody's.
+// the operator anybody's, administrators
+// those of whoever they may manage.
 func (d *Door) EndAll(ctx context.Context, who engine.Actor, user engine.UserID) (int, error) {
-	if who.ID != user && who.ID != engine.Operator().ID && !administers(who) {
-		err := &engine.Error{Kind: engine.Denied, Key: "session.own_only"}
-		d.noted(ctx, d.Engine.Note(ctx, who, "refused", map[string]any{"command": "end_sessions", "subject": engine.SubjectUser + "/" + string(user), "why": err.Key}))
-		return 0, err
+	if who.ID != user && who.ID != engine.Operator().ID {
+		if !administers(who) {
+			err := &engine.Error{Kind: engine.Denied, Key: "session.own_only"}
+			d.noted(ctx, d.Engine.Note(ctx, who, "refused", map[string]any{"command": "end_sessions", "subject": engine.SubjectUser + "/" + string(user), "why": err.Key}))
+			return 0, err
+		}
+		u, err := d.Engine.User(ctx, string(user))
+		if err != nil {
+			return 0, err
+		}
+		if err := d.Engine.Manages(ctx, who, u, "end_sessions"); err != nil {
+			return 0, err
+		}
 	}
 	n, err := d.Store.EndSessions(ctx, user, nil, d.now())
 	if err != nil || n == 0 {

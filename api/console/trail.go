@@ -32,7 +32,7 @@ type trailView struct {
 // actions are what a trail can be searched for.
 var actions = []string{"create", "import", "edit", "submit", "approve", "return", "withdraw", "transition", "auto", "acknowledge", "lay_milestones",
 	"edit_milestone", "remove_milestone", "tick", "report", "evidence", "extend", "urge", "rung", "overdue", "verify", "survey", "object", "answer",
-	"summarize", "repin", "reschedule", "refused", "export"}
+	"summarize", "repin", "reschedule", "hand_over", "refused", "export"}
 
 // trailFilter is what the address asks for.
 type trailFilter struct {
