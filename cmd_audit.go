@@ -12,6 +12,7 @@ import (
 	"bihuan/engine"
 	"bihuan/engine/audit"
 	"bihuan/engine/calendar"
+	"bihuan/engine/message"
 	"bihuan/storage"
 )
 
@@ -279,7 +280,7 @@ func (s *session) showEntries(ctx context.Context, e *engine.Engine, rows []engi
 }
 
 // oneLine keeps a note of several lines from breaking the table.
-func oneLine(text string) string { return short(strings.Join(strings.Fields(text), " ")) }
+func oneLine(text string) string { return message.Short(strings.Join(strings.Fields(text), " ")) }
 
 // weekday names the day of the week.
 func (s *session) weekday(d calendar.Date) string {

@@ -17,6 +17,7 @@ import (
 	"bihuan/config"
 	"bihuan/engine"
 	"bihuan/engine/calendar"
+	"bihuan/engine/intake"
 	"bihuan/examples/ledgers"
 	"bihuan/examples/plan"
 	"bihuan/storage"
@@ -150,9 +151,8 @@ func (s *session) perform(ctx context.Context, db *storage.DB, where engine.Site
 	_, err = plan.Play(ctx, plan.Stage{
 		Engine: e, Clock: clock, Start: start, County: ledgers.Dazhu, CountyFile: ledgers.DazhuFile,
 		Import: func(ctx context.Context, unit engine.Unit, name string, data []byte) error {
-			report := newImportReport(name, "shishi", unit, false)
-			x := importCmd{Kind: "shishi", Year: start.Year()}
-			if err := x.take(ctx, s, e, unit, data, report); err != nil {
+			report, err := s.takeLedger(ctx, e, intake.Ledger{File: name, Data: data, Kind: "shishi", Unit: unit, Year: start.Year()}, false)
+			if err != nil {
 				return err
 			}
 			if len(report.Problems) > 0 {

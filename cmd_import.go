@@ -2,19 +2,17 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"bihuan/engine"
+	"bihuan/engine/audit"
 	"bihuan/engine/calendar"
+	"bihuan/engine/intake"
 	"bihuan/engine/ledger"
-	"bihuan/engine/message"
 )
 
 type importCmd struct {
@@ -84,8 +82,8 @@ func (x *importCmd) Run(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		report := newImportReport(x.File, x.Kind, unit, x.DryRun)
-		if err := x.take(ctx, s, e, unit, data, report); err != nil {
+		report, err := s.takeLedger(ctx, e, intake.Ledger{File: filepath.Base(x.File), Data: data, Kind: x.Kind, Unit: unit, Year: x.Year, List: x.List}, x.DryRun)
+		if err != nil {
 			return err
 		}
 		if err := s.tell(x, report); err != nil {
@@ -98,52 +96,28 @@ func (x *importCmd) Run(ctx context.Context, s *session) error {
 	})
 }
 
-func newImportReport(file, kind string, unit engine.Unit, dry bool) *importReport {
-	return &importReport{File: filepath.Base(file), Kind: kind, Unit: unit.Code, DryRun: dry,
-		Problems: []importRemark{}, Notes: []importRemark{}, Items: []importedItem{}}
-}
-
-// take reads the ledger in data and imports it. What is wrong with it goes into the report.
-func (x *importCmd) take(ctx context.Context, s *session, e *engine.Engine, unit engine.Unit, data []byte, report *importReport) error {
-	today := calendar.DateOf(e.Now(), e.Site.Location)
-	l, err := ledger.Read(report.File, data, ledger.Options{Year: x.Year, Today: today})
-	if bad, ok := errors.AsType[*ledger.Error](err); ok {
-		report.Problems = append(report.Problems, importRemark{Row: bad.Row, Key: bad.Key, Message: message.Text(s.lang, bad.Key, bad.Args)})
-		return nil
+// takeLedger imports a ledger as the operator, or with dry only says what an import would do.
+func (s *session) takeLedger(ctx context.Context, e *engine.Engine, l intake.Ledger, dry bool) (*importReport, error) {
+	take := func() (*intake.Report, error) { return intake.Take(ctx, e, engine.Operator(), l, audit.Digest{}) }
+	if dry {
+		take = func() (*intake.Report, error) { return intake.Preview(ctx, e, engine.Operator(), l) }
 	}
+	r, err := take()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	report.Year, report.Rows = l.Year, len(l.Rows)
-	report.Problems = append(report.Problems, s.remarks(l.Problems)...)
-	report.Notes = append(report.Notes, s.remarks(l.Notes)...)
-
-	m, err := newMapping(ctx, s, e, unit, l)
-	if err != nil {
-		return err
+	out := &importReport{File: l.File, Kind: l.Kind, Unit: l.Unit.Code, Year: r.Year, DryRun: dry, Rows: len(r.Items), Known: r.Known(),
+		Problems: s.remarks(r.Problems), Notes: s.remarks(r.Notes), Items: []importedItem{}}
+	if len(r.Problems) > 0 {
+		return out, nil
 	}
-	m.list, m.today = x.List, today
-	m.digest = hex.EncodeToString(digest(data))
-	rows := make([]engine.ImportRow, len(l.Rows))
-	for i, r := range l.Rows {
-		rows[i] = m.row(r)
+	out.Projects = r.New()
+	for _, i := range r.Items {
+		if !i.Known {
+			out.Items = append(out.Items, importedItem{Row: i.Row, Number: i.Number, Title: strings.TrimSpace(i.Draft.Title), Deadline: i.Draft.Deadline, Reading: i.Deadline.Reading})
+		}
 	}
-	report.Notes = append(report.Notes, m.notes...)
-	slices.SortStableFunc(report.Notes, func(a, b importRemark) int { return a.Row - b.Row })
-	// With problems in the file the rows are only checked, so that people learn of every problem at once.
-	done, err := e.Import(ctx, engine.Operator(), x.Kind, rows, x.DryRun || len(report.Problems) > 0)
-	if err != nil {
-		return err
-	}
-	report.Known = done.Known
-	for _, p := range done.Problems {
-		report.Problems = append(report.Problems, m.refused(p))
-	}
-	slices.SortStableFunc(report.Problems, func(a, b importRemark) int { return a.Row - b.Row })
-	if len(report.Problems) == 0 {
-		report.Projects, report.Items = len(done.Created), m.items(rows, done.Created, x.DryRun)
-	}
-	return nil
+	return out, nil
 }
 
 // readLedger reads a file as far as the reader of ledgers wants to see it.
@@ -156,16 +130,11 @@ func readLedger(file string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, ledger.MaxFile+1))
 }
 
-func digest(data []byte) []byte {
-	h := sha256.Sum256(data)
-	return h[:]
-}
-
-// remarks puts what the reader found into words.
-func (s *session) remarks(list []ledger.Problem) []importRemark {
+// remarks puts what was found into words.
+func (s *session) remarks(list []intake.Remark) []importRemark {
 	out := make([]importRemark, len(list))
-	for i, p := range list {
-		out[i] = importRemark{Row: p.Row, Column: p.Column, Key: p.Key, Message: message.Text(s.lang, p.Key, p.Args), Text: p.Text}
+	for i, r := range list {
+		out[i] = importRemark{Row: r.Row, Column: r.Column, Key: r.Key, Message: r.In(s.lang), Text: r.Text}
 	}
 	return out
 }

@@ -95,7 +95,7 @@ func TestImportReport(t *testing.T) {
 		notes[n.Key] = append(notes[n.Key], n.Row)
 	}
 	for key, rows := range map[string][]int{
-		"cli.import.past": {2, 3}, "cli.import.unit_kept": {4}, "cli.import.person_kept": {3}, "cli.import.person_ambiguous": {2},
+		"intake.past": {2, 3}, "intake.unit_kept": {4}, "intake.person_kept": {3}, "intake.person_ambiguous": {2},
 	} {
 		if len(notes[key]) != len(rows) || notes[key][0] != rows[0] {
 			t.Errorf("note %s at rows %v, want %v", key, notes[key], rows)

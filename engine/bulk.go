@@ -33,59 +33,33 @@ type RowProblem struct {
 
 // Imported is the result of an import.
 type Imported struct {
-	Created  []Project    // or what would be created, of a dry run
-	Known    int          // rows that are projects already
-	Problems []RowProblem // when there is one, nothing was created
+	Created  []Project         // or what would be created, of a dry run, in the order of their rows
+	From     []int             // of each of Created, its row
+	Known    map[int]ProjectID // by row, the project that it is already; "" for one that somebody else made at this very moment
+	Problems []RowProblem      // when there is one, nothing was created
 }
 
 // Import turns rows into projects, all or none: a row that cannot become a project keeps every other out, and is
 // reported. Rows that were imported before are left alone. With dry nothing is written.
+//
+// Who may create a project of the kind at a unit may import rows for it; one row that the person may not create
+// refuses the whole, also when it is known already, because otherwise rows could be guessed.
 func (e *Engine) Import(ctx context.Context, who Actor, kind string, rows []ImportRow, dry bool) (Imported, error) {
-	var out Imported
+	out := Imported{Known: map[int]ProjectID{}}
 	w, err := e.Workflow(kind)
 	if err != nil {
 		return out, err
 	}
-	keys := make([]string, len(rows))
-	first := map[string]int{}
-	for i, r := range rows {
-		keys[i] = r.key(kind)
-		if j, ok := first[keys[i]]; ok {
-			out.Problems = append(out.Problems, RowProblem{r.Row, invalid("title", "import.same_row", "row", rows[j].Row)})
-			continue
-		}
-		first[keys[i]] = i
-	}
-	known, err := e.Store.Known(ctx, keys)
-	if err != nil {
+	c := e.moment(w, who)
+	if err := e.mayImport(ctx, c, rows); err != nil {
 		return out, err
 	}
-	c := e.moment(w, who)
-	var fresh []Create
-	for i, r := range rows {
-		if known[keys[i]] != "" {
-			out.Known++
-			continue
-		}
-		source := map[string]any{"source": r.Source}
-		cmd := Create{ID: ProjectID(e.NewID()), Number: "?", Unit: r.Unit, Draft: r.Draft, SourceKey: keys[i], Source: source}
-		if err := e.checkPeople(ctx, Edit{Draft: r.Draft}); err != nil {
-			out.Problems = append(out.Problems, RowProblem{r.Row, err})
-			continue
-		}
-		change, err := decide(c, Project{}, cmd)
-		if err != nil {
-			if KindOf(err) == Denied { // about the person, not about the row
-				return Imported{}, e.deny(ctx, who, "import", SubjectUnit+"/"+string(r.Unit.ID), err)
-			}
-			out.Problems = append(out.Problems, RowProblem{r.Row, err})
-			continue
-		}
-		out.Created = append(out.Created, change.Project)
-		fresh = append(fresh, cmd)
+	fresh, err := e.freshRows(ctx, c, rows, &out)
+	if err != nil {
+		return Imported{}, err
 	}
 	if len(out.Problems) > 0 {
-		out.Created = nil
+		out.Created, out.From = nil, nil
 		return out, nil
 	}
 	if dry || len(fresh) == 0 {
@@ -101,21 +75,82 @@ func (e *Engine) Import(ctx context.Context, who Actor, kind string, rows []Impo
 		if changes[i], err = decide(c, Project{}, cmd); err != nil {
 			return Imported{}, err
 		}
-		out.Created[i] = changes[i].Project
 	}
-	created := out.Created[:0]
+	rowOf := out.From
+	out.Created, out.From = nil, nil
 	for i, err := range e.Store.Commit(ctx, changes...) {
 		switch {
 		case err == nil:
-			created = append(created, changes[i].Project)
+			out.Created, out.From = append(out.Created, changes[i].Project), append(out.From, rowOf[i])
 		case errors.Is(err, ErrDuplicate): // somebody imported the same row at this moment
-			out.Known++
+			out.Known[rowOf[i]] = ""
 		default:
 			return Imported{}, fmt.Errorf("import: %w", err)
 		}
 	}
-	out.Created = created
 	return out, nil
+}
+
+// mayImport refuses the whole where one row is at a unit at which the person may not create.
+func (e *Engine) mayImport(ctx context.Context, c *Case, rows []ImportRow) error {
+	asked := map[UnitID]bool{}
+	for _, r := range rows {
+		if asked[r.Unit.ID] {
+			continue
+		}
+		asked[r.Unit.ID] = true
+		if _, err := c.mayCreate(r.Unit); err != nil {
+			return e.deny(ctx, c.Who, "import", SubjectUnit+"/"+string(r.Unit.ID), err)
+		}
+	}
+	return nil
+}
+
+// freshRows decides every row: what is known already and what is wrong goes into out, with the projects that the
+// others would be, whose commands it returns.
+func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *Imported) ([]Create, error) {
+	keys := make([]string, len(rows))
+	first := map[string]int{}
+	twice := map[int]bool{}
+	for i, r := range rows {
+		keys[i] = r.key(c.Workflow.ID)
+		if j, ok := first[keys[i]]; ok {
+			out.Problems = append(out.Problems, RowProblem{r.Row, invalid("title", "import.same_row", "row", rows[j].Row)})
+			twice[i] = true
+			continue
+		}
+		first[keys[i]] = i
+	}
+	known, err := e.Store.Known(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	var fresh []Create
+	for i, r := range rows {
+		if id := known[keys[i]]; id != "" {
+			out.Known[r.Row] = id
+			continue
+		}
+		if twice[i] {
+			continue
+		}
+		cmd := Create{ID: ProjectID(e.NewID()), Number: "?", Unit: r.Unit, Draft: r.Draft, SourceKey: keys[i], Source: map[string]any{"source": r.Source}}
+		change := Change{}
+		err := e.checkPeople(ctx, Edit{Draft: r.Draft})
+		if err == nil {
+			change, err = decide(c, Project{}, cmd)
+		}
+		if err != nil {
+			if KindOf(err) == 0 { // the store, not the row
+				return nil, err
+			}
+			out.Problems = append(out.Problems, RowProblem{r.Row, err})
+			continue
+		}
+		out.Created, out.From = append(out.Created, change.Project), append(out.From, r.Row)
+		fresh = append(fresh, cmd)
+	}
+	return fresh, nil
 }
 
 // Task is an item of somebody's to-do list.

@@ -35,11 +35,11 @@ type Create struct {
 }
 
 func (x Create) apply(c *Case, p *Project) (outcome, error) {
-	p.UnitID, p.UnitPath = x.Unit.ID, x.Unit.Path
-	as, ok := c.may(p, c.Workflow.Create)
-	if !ok && !c.Who.system {
-		return outcome{}, denied("create.role", "roles", roleNameList(c.Workflow.Create), "kind", c.Workflow.Name)
+	as, err := c.mayCreate(x.Unit)
+	if err != nil {
+		return outcome{}, err
 	}
+	p.UnitID, p.UnitPath = x.Unit.ID, x.Unit.Path
 	p.ID, p.Number, p.Kind, p.Definition = x.ID, x.Number, c.Workflow.ID, c.Workflow.Digest
 	p.Stage, p.StageSince = c.Workflow.Initial(), c.Now
 	p.CreatedBy, p.CreatedAt = c.Who.ID, c.Now
@@ -55,6 +55,15 @@ func (x Create) apply(c *Case, p *Project) (outcome, error) {
 		action = "import"
 	}
 	return outcome{action: action, as: as, to: p.Stage, data: x.Source}, nil
+}
+
+// mayCreate tells by which authority the case's actor may propose a project of the workflow at a unit.
+func (c *Case) mayCreate(u Unit) (authority, error) {
+	as, ok := c.may(&Project{UnitID: u.ID, UnitPath: u.Path}, c.Workflow.Create)
+	if !ok && !c.Who.system {
+		return as, denied("create.role", "roles", roleNameList(c.Workflow.Create), "kind", c.Workflow.Name)
+	}
+	return as, nil
 }
 
 // write puts a whole draft on the project.

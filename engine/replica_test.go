@@ -156,26 +156,38 @@ func TestImport(t *testing.T) {
 		if got = load(true, good...); len(got.Created) != 3 || count() != 0 {
 			t.Errorf("a dry run created %d, stored %d", len(got.Created), count())
 		}
-		if got = load(false, good...); len(got.Created) != 3 || got.Known != 0 || count() != 3 {
-			t.Errorf("created %d, known %d, stored %d", len(got.Created), got.Known, count())
+		if got = load(false, good...); len(got.Created) != 3 || len(got.Known) != 0 || count() != 3 {
+			t.Errorf("created %d, known %d, stored %d", len(got.Created), len(got.Known), count())
 		}
 		if got.Created[0].Number != "SS2026-0001" || got.Created[1].Deadline != day("2026-03-31") {
 			t.Errorf("%+v", got.Created)
 		}
-		if got = load(false, good...); len(got.Created) != 0 || got.Known != 3 || count() != 3 {
-			t.Errorf("a second import created %d, knew %d, stored %d", len(got.Created), got.Known, count())
+		if got = load(false, good...); len(got.Created) != 0 || len(got.Known) != 3 || count() != 3 {
+			t.Errorf("a second import created %d, knew %d, stored %d", len(got.Created), len(got.Known), count())
 		}
 		moved := slices.Clone(good)
 		moved[0].Row, moved[0].Source = 9, map[string]string{"row": "9"}
 		moved = append(moved, row(5, "新增车位", "2026-12-31"))
-		if got = load(false, moved...); len(got.Created) != 1 || got.Known != 3 || count() != 4 {
-			t.Errorf("with one more row: created %d, knew %d, stored %d", len(got.Created), got.Known, count())
+		if got = load(false, moved...); len(got.Created) != 1 || len(got.Known) != 3 || count() != 4 {
+			t.Errorf("with one more row: created %d, knew %d, stored %d", len(got.Created), len(got.Known), count())
 		}
 		if _, err := h.e.Import(ctx, h.people["leader"], "shishi", []engine.ImportRow{row(7, "无权", "")}, false); engine.KindOf(err) != engine.Denied {
 			t.Errorf("imported by a leader: %v", err)
 		}
-		if got := h.refusals("leader"); !slices.Equal(got, []string{"create.role"}) {
+		if _, err := h.e.Import(ctx, h.people["leader"], "shishi", good, true); engine.KindOf(err) != engine.Denied {
+			t.Errorf("a leader learned which rows are known: %v", err)
+		}
+		if got := h.refusals("leader"); !slices.Equal(got, []string{"create.role", "create.role"}) {
 			t.Errorf("recorded refusals: %v", got)
+		}
+		own, err := h.e.Import(ctx, h.people["supervisor"], "shishi", []engine.ImportRow{good[2], row(6, "添置座椅", "2026-12-01")}, false)
+		if err != nil || !slices.Equal(own.From, []int{6}) || own.Known[4] == "" || own.Created[0].CreatedBy != h.people["supervisor"].ID || count() != 5 {
+			t.Errorf("by a supervisor: %+v, %v", own, err)
+		}
+		elsewhere := row(7, "别处", "")
+		elsewhere.Unit = h.units["zz"]
+		if _, err := h.e.Import(ctx, h.people["supervisor"], "shishi", []engine.ImportRow{row(8, "此处", ""), elsewhere}, false); engine.KindOf(err) != engine.Denied || count() != 5 {
+			t.Errorf("a row for a unit that is not the supervisor's: %v, %d projects", err, count())
 		}
 		results := make([]engine.Imported, 3)
 		together(3, func(i int) {
@@ -188,7 +200,7 @@ func TestImport(t *testing.T) {
 		for _, r := range results {
 			created += len(r.Created)
 		}
-		if created != 2 || count() != 6 {
+		if created != 2 || count() != 7 {
 			t.Errorf("three imports at once created %d, stored %d", created, count())
 		}
 		h.intact()

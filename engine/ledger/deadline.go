@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"bihuan/engine/calendar"
+	"bihuan/engine/message"
 )
 
 // maxDeadline is the length in runes over which a text is a description, not a deadline; it also bounds the work.
@@ -77,7 +78,7 @@ func readDeadline(text string, p period, o Options) (Deadline, *Error) {
 		return Deadline{Text: text}, nil
 	}
 	refuse := func(key string) *Error {
-		return fail(key, 0, "text", cut(text))
+		return fail(key, 0, "text", message.Short(text))
 	}
 	if utf8.RuneCountInString(text) > maxDeadline {
 		return Deadline{}, refuse(KeyDeadlineUnreadable)
@@ -135,7 +136,7 @@ func (d *Deadline) say(how string) {
 	if !d.Start.IsZero() {
 		when = d.Start.String() + " 至 " + when
 	}
-	d.Reading = fmt.Sprintf("“%s”→ %s（%s）", cut(d.Text), when, how)
+	d.Reading = fmt.Sprintf("“%s”→ %s（%s）", message.Short(d.Text), when, how)
 }
 
 // Bounds of the search: with them no text costs more than a fraction of a millisecond, however it was made. A text

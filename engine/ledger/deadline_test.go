@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"bihuan/engine/calendar"
+	"bihuan/engine/message"
 
 	"pgregory.net/rapid"
 )
@@ -277,7 +278,7 @@ func TestUnreadableDeadlines(t *testing.T) {
 		got, err := ReadDeadline(tt.text, 2022, Options{})
 		var e *Error
 		if !errors.As(err, &e) || e.Key != tt.key {
-			t.Errorf("%s: got %s %s, %v, want %s", cut(tt.text), got.Rule, got.Date, err, tt.key)
+			t.Errorf("%s: got %s %s, %v, want %s", message.Short(tt.text), got.Rule, got.Date, err, tt.key)
 		}
 	}
 }

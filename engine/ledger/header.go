@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"bihuan/engine/message"
 )
 
 // headerRows is how many rows with content are searched for the header.
@@ -178,7 +180,7 @@ func noHeader(t *table) error {
 	var seen []string
 	for _, c := range widest.cells {
 		if c != "" && len(seen) < 20 {
-			seen = append(seen, cut(oneLine(c)))
+			seen = append(seen, message.Short(oneLine(c)))
 		}
 	}
 	expected := []string{"事项名称", "实事项目", "项目名称", "任务", "民生实事", "督办事项"}

@@ -110,19 +110,10 @@ func fail(key string, row int, args ...any) *Error {
 	return &Error{Key: key, Row: row, Args: message.Args(args...)}
 }
 
-// cut shortens s to at most 80 runes for showing.
-func cut(s string) string {
-	r := []rune(s)
-	if len(r) <= 80 {
-		return s
-	}
-	return string(r[:79]) + "…"
-}
-
 func (l *Ledger) problem(row int, column, key, text string, args ...any) {
-	l.Problems = append(l.Problems, Problem{Row: row, Column: column, Key: key, Args: message.Args(args...), Text: cut(text)})
+	l.Problems = append(l.Problems, Problem{Row: row, Column: column, Key: key, Args: message.Args(args...), Text: message.Short(text)})
 }
 
 func (l *Ledger) note(row int, column, key, text string, args ...any) {
-	l.Notes = append(l.Notes, Problem{Row: row, Column: column, Key: key, Args: message.Args(args...), Text: cut(text)})
+	l.Notes = append(l.Notes, Problem{Row: row, Column: column, Key: key, Args: message.Args(args...), Text: message.Short(text)})
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/xuri/excelize/v2"
+
+	"bihuan/engine/message"
 )
 
 // pack is a workbook's zip package with the little that must be known before a library may unpack it.
@@ -44,7 +46,7 @@ func openPackage(data []byte, o Options) (*pack, error) {
 		}
 		// Two parts of one name: one would be checked and the other read.
 		if _, twice := p.parts[name]; twice {
-			return nil, badWorkbook(errors.New("two parts named " + strconv.Quote(cut(name))))
+			return nil, badWorkbook(errors.New("two parts named " + strconv.Quote(message.Short(name))))
 		}
 		p.parts[name] = f
 		p.spills = p.spills || size > maxInRAM
@@ -133,7 +135,7 @@ func (p *pack) workbook() error {
 func (p *pack) open(part string) (io.ReadCloser, error) {
 	f, ok := p.parts[strings.ToLower(part)]
 	if !ok {
-		return nil, errors.New("no part " + strconv.Quote(cut(part)))
+		return nil, errors.New("no part " + strconv.Quote(message.Short(part)))
 	}
 	return f.Open()
 }

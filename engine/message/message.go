@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -104,4 +105,13 @@ func Text(lang, key string, args map[string]any) string {
 		pairs = append(pairs, "{"+name+"}", text)
 	}
 	return strings.NewReplacer(pairs...).Replace(s)
+}
+
+// Short cuts what somebody wrote to 80 characters, for showing it inside a sentence.
+func Short(text string) string {
+	const limit = 80
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit-1]) + "…"
 }

@@ -1,39 +1,40 @@
-package main
+package intake
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"bihuan/engine"
+	"bihuan/engine/audit"
 	"bihuan/engine/calendar"
 	"bihuan/engine/ledger"
+	"bihuan/engine/message"
 )
 
 // mapping turns the rows of one ledger into drafts: names become units and people where exactly one is meant,
 // and what has no field of its own is kept as it was written.
 type mapping struct {
-	session *session
-	ledger  *ledger.Ledger
-	unit    engine.Unit
-	units   map[string][]engine.Unit   // under unit, by code and by name
-	users   map[string][]engine.UserID // by name
-	header  map[ledger.Field]string
-	cells   map[int]ledger.Row // by row, for problems
-	told    map[string]bool    // notes that were given
-
+	ledger *ledger.Ledger
+	unit   engine.Unit
 	list   string
-	digest string // of the file
+	digest string                     // of the file
+	units  map[string][]engine.Unit   // under unit, by code and by name
+	users  map[string][]engine.UserID // by name
+	header map[ledger.Field]string
+	cells  map[int]ledger.Row // by row, for problems
+	told   map[string]bool    // notes that were given
 	today  calendar.Date
-	notes  []importRemark
+	notes  []Remark
 }
 
-func newMapping(ctx context.Context, s *session, e *engine.Engine, unit engine.Unit, l *ledger.Ledger) (*mapping, error) {
-	m := &mapping{session: s, ledger: l, unit: unit, units: map[string][]engine.Unit{}, users: map[string][]engine.UserID{},
-		header: map[ledger.Field]string{}, cells: map[int]ledger.Row{}, told: map[string]bool{}}
+func newMapping(ctx context.Context, e *engine.Engine, x Ledger, l *ledger.Ledger) (*mapping, error) {
+	unit := x.Unit
+	m := &mapping{ledger: l, unit: unit, list: x.List, digest: audit.HashContent(x.Data).String(), units: map[string][]engine.Unit{},
+		users: map[string][]engine.UserID{}, header: map[ledger.Field]string{}, cells: map[int]ledger.Row{}, told: map[string]bool{}}
 	units, err := e.Store.Units(ctx)
 	if err != nil {
 		return nil, err
@@ -86,7 +87,7 @@ func (m *mapping) row(r ledger.Row) engine.ImportRow {
 	d.Sponsor = m.person(r, ledger.Sponsor, &d)
 	d.Owner = m.person(r, ledger.Owner, &d)
 	if !d.Deadline.IsZero() && d.Deadline.Before(m.today) {
-		m.note(r.Number, ledger.Due, "import.past", r.Deadline.Text, "date", d.Deadline)
+		m.note(r.Number, ledger.Due, "intake.past", r.Deadline.Text, "date", d.Deadline)
 	}
 	if len(d.Extra) == 0 {
 		d.Extra = nil
@@ -123,7 +124,7 @@ func (m *mapping) lead(r ledger.Row, d *engine.Draft) engine.Unit {
 		}
 	}
 	d.Extra[m.header[ledger.Unit]] = text
-	m.once(r.Number, ledger.Unit, "import.unit_kept", text, "unit", m.unit.Name)
+	m.once(r.Number, ledger.Unit, "intake.unit_kept", text, "unit", m.unit.Name)
 	return m.unit
 }
 
@@ -138,9 +139,9 @@ func (m *mapping) person(r ledger.Row, field ledger.Field, d *engine.Draft) engi
 		return found[0]
 	}
 	d.Extra[m.header[field]] = text
-	key := "import.person_kept"
+	key := "intake.person_kept"
 	if len(found) > 1 {
-		key = "import.person_ambiguous"
+		key = "intake.person_ambiguous"
 	}
 	m.once(r.Number, field, key, text)
 	return ""
@@ -158,7 +159,7 @@ func names(text string) []string {
 }
 
 func (m *mapping) note(row int, field ledger.Field, key, text string, args ...any) {
-	m.notes = append(m.notes, importRemark{Row: row, Column: m.header[field], Key: "cli." + key, Message: m.session.text(key, args...), Text: short(text)})
+	m.notes = append(m.notes, Remark{Row: row, Column: m.header[field], Key: key, Text: message.Short(text), said: sentence{key, message.Args(args...)}})
 }
 
 // once notes a text at the first row that has it.
@@ -170,46 +171,14 @@ func (m *mapping) once(row int, field ledger.Field, key, text string, args ...an
 }
 
 // refused tells in which cell the engine found fault.
-func (m *mapping) refused(p engine.RowProblem) importRemark {
-	out := importRemark{Row: p.Row, Key: "internal", Message: m.session.explain(p.Err)}
-	e, ok := p.Err.(*engine.Error) //nolint:errorlint // the engine's own answer is not wrapped
-	if !ok {
-		return out
+func (m *mapping) refused(p engine.RowProblem) Remark {
+	e, ok := errors.AsType[*engine.Error](p.Err)
+	if !ok { // the engine reports nothing else about a row
+		return Remark{Row: p.Row, Key: "api.internal", said: sentence{key: "api.internal"}}
 	}
-	out.Key = e.Key
+	out := Remark{Row: p.Row, Key: e.Key, said: e}
 	if field := ledger.Field(e.Field); m.header[field] != "" {
-		out.Column, out.Text = m.header[field], short(m.cells[p.Row].Cells[field])
+		out.Column, out.Text = m.header[field], message.Short(m.cells[p.Row].Cells[field])
 	}
 	return out
-}
-
-// items tells which rows the projects came from. Projects stand in the order of their rows.
-func (m *mapping) items(rows []engine.ImportRow, created []engine.Project, dry bool) []importedItem {
-	out := make([]importedItem, 0, len(created))
-	for _, r := range rows {
-		if len(created) == 0 {
-			break
-		}
-		p := created[0]
-		if p.Title != strings.TrimSpace(r.Draft.Title) || p.UnitID != r.Unit.ID || p.Deadline != r.Draft.Deadline ||
-			!maps.Equal(p.Extra, r.Draft.Extra) {
-			continue // was known before
-		}
-		created = created[1:]
-		item := importedItem{Row: r.Row, Number: p.Number, Title: p.Title, Deadline: p.Deadline, Reading: r.Source["reading"]}
-		if dry {
-			item.Number = "" // numbers are given when the project is made
-		}
-		out = append(out, item)
-	}
-	return out
-}
-
-// short cuts a cell's text for showing.
-func short(text string) string {
-	const limit = 80
-	if utf8.RuneCountInString(text) <= limit {
-		return text
-	}
-	return string([]rune(text)[:limit-1]) + "…"
 }

@@ -1,0 +1,211 @@
+// Package intake turns a ledger as offices write it into projects. The command line and the console import with
+// it, so that a row becomes the same project wherever the file was handed in.
+//
+// What must always hold: nothing is written while anything is wrong with the file; every row of the file appears
+// in the report, as what it becomes, as what it is already, or with why it cannot be read; and a column without a
+// field of its own is kept with the project as it was written.
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bihuan/engine"
+	"bihuan/engine/audit"
+	"bihuan/engine/calendar"
+	"bihuan/engine/ledger"
+	"bihuan/engine/message"
+)
+
+// Ledger is a file with what the person who hands it in says about it.
+type Ledger struct {
+	File string // its name, from which the year may be inferred
+	Data []byte
+	Kind string      // workflow
+	Unit engine.Unit // leads where a row names no unit under it
+	Year int         // in which bare months are read; 0: inferred
+	List string      // code of the list that the items belong to; may be empty
+}
+
+// Report is what was found in a ledger, and what its rows became or would become.
+type Report struct {
+	File     string
+	Year     int  // in which bare months were read; 0 if the file could not be read
+	Academic bool // Year is the autumn in which an academic year begins
+	Sheet    string
+	Columns  []ledger.Column
+	Items    []Item   // every row, in the order of the file
+	Problems []Remark // with one, nothing is imported
+	Notes    []Remark // what a person should look at
+
+	// Plan is the digest of what the rows become: the drafts, their units and where they were read. Whoever
+	// confirms a preview names it, and gets what was shown or nothing.
+	Plan audit.Digest
+}
+
+// Item is what a row becomes.
+type Item struct {
+	engine.ImportRow
+	Deadline ledger.Deadline
+	Project  engine.ProjectID // that it is; "" in a dry run, for a row with a problem, and where Known says all there is to say
+	Number   string           // of that project, if it was made just now
+	Known    bool             // it was imported before
+	Refused  bool             // it has a problem
+}
+
+// New counts the items that are made, or would be.
+func (r *Report) New() int {
+	return r.count(func(i *Item) bool { return !i.Known && !i.Refused })
+}
+
+// Known counts the items that are projects already.
+func (r *Report) Known() int { return r.count(func(i *Item) bool { return i.Known }) }
+
+func (r *Report) count(is func(*Item) bool) int {
+	n := 0
+	for i := range r.Items {
+		if is(&r.Items[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+// Remark is a problem or a note about a row, or about the file if Row is 0.
+type Remark struct {
+	Row    int
+	Column string // header of the cell
+	Key    string // of the catalogue
+	Text   string // what stands in the cell, shortened
+	said   message.Localised
+}
+
+// In returns the sentence in the given language.
+func (r Remark) In(lang string) string { return r.said.In(lang) }
+
+// sentence is a key of the catalogue with its values.
+type sentence struct {
+	key  string
+	args map[string]any
+}
+
+func (s sentence) In(lang string) string { return message.Text(lang, s.key, s.args) }
+
+func remark(p ledger.Problem) Remark {
+	return Remark{Row: p.Row, Column: p.Column, Key: p.Key, Text: p.Text, said: sentence{p.Key, p.Args}}
+}
+
+// ErrChanged is what Take answers when the rows no longer become what was shown: somebody was renamed, a unit was
+// added, or the engine runs with another calendar. The report says what they become now.
+var ErrChanged = errors.New("the rows become something else than was shown")
+
+// Preview reads the ledger and reports what an import by who would do. It writes nothing.
+func Preview(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger) (*Report, error) {
+	return take(ctx, e, who, l, audit.Digest{}, true)
+}
+
+// Take imports the ledger: all of its items, or none and the report says why. If plan is that of a preview, the
+// rows must still become what was shown then; the zero digest asks for no such thing.
+//
+// An error means that the import could not be judged or written; what is wrong with the file is in the report.
+func Take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, plan audit.Digest) (*Report, error) {
+	return take(ctx, e, who, l, plan, false)
+}
+
+func take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, plan audit.Digest, dry bool) (*Report, error) {
+	today := calendar.DateOf(e.Now(), e.Site.Location)
+	out := &Report{File: l.File}
+	read, err := ledger.Read(l.File, l.Data, ledger.Options{Year: l.Year, Today: today})
+	if bad, ok := errors.AsType[*ledger.Error](err); ok {
+		out.Problems = append(out.Problems, Remark{Row: bad.Row, Key: bad.Key, said: sentence{bad.Key, bad.Args}})
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out.Year, out.Academic, out.Sheet, out.Columns = read.Year, read.AcademicYear, read.Sheet, read.Columns
+	m, err := newMapping(ctx, e, l, read)
+	if err != nil {
+		return nil, err
+	}
+	m.today = today
+	rows := make([]engine.ImportRow, len(read.Rows))
+	for i, r := range read.Rows {
+		rows[i] = m.row(r)
+		out.Items = append(out.Items, Item{ImportRow: rows[i], Deadline: r.Deadline})
+	}
+	for _, p := range read.Problems {
+		out.Problems = append(out.Problems, remark(p))
+	}
+	for _, p := range read.Notes {
+		out.Notes = append(out.Notes, remark(p))
+	}
+	out.Notes = append(out.Notes, m.notes...)
+	if out.Plan, err = planOf(l.Kind, rows); err != nil {
+		return nil, err
+	}
+	changed := !plan.IsZero() && plan != out.Plan
+	// With problems in the file the rows are only checked, so that people learn of every problem at once.
+	done, err := e.Import(ctx, who, l.Kind, rows, dry || changed || len(out.Problems) > 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range done.Problems {
+		out.Problems = append(out.Problems, m.refused(p))
+	}
+	out.settle(done, dry || changed)
+	byRow := func(a, b Remark) int { return a.Row - b.Row }
+	slices.SortStableFunc(out.Problems, byRow)
+	slices.SortStableFunc(out.Notes, byRow)
+	if changed {
+		return out, ErrChanged
+	}
+	return out, nil
+}
+
+// settle writes beside each row what became of it.
+func (r *Report) settle(done engine.Imported, dry bool) {
+	at := make(map[int]*Item, len(r.Items))
+	for i := range r.Items {
+		x := &r.Items[i]
+		at[x.Row] = x
+		x.Project, x.Known = done.Known[x.Row], false
+		_, x.Known = done.Known[x.Row]
+	}
+	for _, p := range r.Problems {
+		if x := at[p.Row]; x != nil && !x.Known {
+			x.Refused = true
+		}
+	}
+	if dry || len(r.Problems) > 0 {
+		return // numbers and ids are given when the projects are made
+	}
+	for i, p := range done.Created {
+		x := at[done.From[i]]
+		x.Project, x.Number = p.ID, p.Number
+	}
+}
+
+// planOf is the digest of what rows become.
+func planOf(kind string, rows []engine.ImportRow) (audit.Digest, error) {
+	type row struct {
+		Row    int
+		Unit   engine.UnitID
+		Draft  engine.Draft
+		Number string
+		Source map[string]string
+	}
+	all := make([]row, len(rows))
+	for i, r := range rows {
+		all[i] = row{r.Row, r.Unit.ID, r.Draft, r.Number, r.Source}
+	}
+	b, err := json.Marshal(all)
+	if err != nil {
+		return audit.Digest{}, fmt.Errorf("intake: %w", err)
+	}
+	return audit.HashContent([]byte(strings.Join([]string{kind, string(b)}, "\n"))), nil
+}
