@@ -53,6 +53,14 @@ type Files interface {
 	Get(digest audit.Digest) (io.ReadSeekCloser, int64, error)
 }
 
+// Tray is where a ledger waits between its preview and the import; storage/files implements it.
+type Tray interface {
+	// SetAside keeps a file for a person for a while and returns the ticket by which they, and nobody else, get it back.
+	SetAside(ctx context.Context, owner, name string, data []byte) (ticket string, err error)
+	// Aside returns a file that the person set aside; engine.ErrNotFound if it is gone.
+	Aside(owner, ticket string) (name string, data []byte, err error)
+}
+
 // Seat is one of the demo's people, into whose chair a visitor may sit.
 type Seat struct {
 	Login, Name string
@@ -71,6 +79,7 @@ type Options struct {
 	Engine *engine.Engine
 	Reader engine.Reader
 	Files  Files
+	Tray   Tray
 	Door   Door
 	Seats  Seats                                        // nil outside the demo
 	Graph  func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram, shown as text
@@ -85,16 +94,17 @@ type Options struct {
 // Console answers with pages.
 type Console struct {
 	Options
-	assets *assets
-	pages  map[string]map[string]*page // by language and name
-	names  *names
-	origin *http.CrossOriginProtection
+	assets  *assets
+	pages   map[string]map[string]*page // by language and name
+	names   *names
+	origin  *http.CrossOriginProtection
+	reading chan struct{} // holds one for each ledger that is being read
 }
 
 // New makes a console; it fails when a template is broken.
 func New(o Options) (*Console, error) {
-	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Door == nil || o.Graph == nil {
-		return nil, errors.New("console: Engine, Reader, Files, Door and Graph are needed")
+	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Tray == nil || o.Door == nil || o.Graph == nil {
+		return nil, errors.New("console: Engine, Reader, Files, Tray, Door and Graph are needed")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -105,7 +115,7 @@ func New(o Options) (*Console, error) {
 	if o.Upload <= 0 {
 		o.Upload = 32 << 20
 	}
-	c := &Console{Options: o, names: newNames(o.Reader, o.Now), origin: http.NewCrossOriginProtection()}
+	c := &Console{Options: o, names: newNames(o.Reader, o.Now), origin: http.NewCrossOriginProtection(), reading: make(chan struct{}, maxReading)}
 	var err error
 	if c.assets, err = loadAssets(); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -146,6 +156,10 @@ var routes = []Route{
 	{"GET", "/ledger.csv", false, false, (*Console).ledgerCSV},
 	{"GET", "/new", false, false, (*Console).newPage},
 	{"POST", "/new", false, false, (*Console).create},
+	{"GET", "/import", false, false, (*Console).importPage},
+	{"POST", "/import", false, true, (*Console).importUpload},
+	{"GET", "/import/:ticket", false, false, (*Console).importPreview},
+	{"POST", "/import/:ticket", false, false, (*Console).importConfirm},
 	{"GET", "/projects/:id", false, false, (*Console).project},
 	{"GET", "/projects/:id/edit", false, false, (*Console).editPage},
 	{"POST", "/projects/:id/edit", false, false, (*Console).edit},

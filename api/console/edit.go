@@ -11,6 +11,7 @@ import (
 // editView is the page of a new project, or of one whose draft is changed.
 type editView struct {
 	Title, Sub string
+	Import     bool // offer to take over a whole ledger instead
 	Back       string
 	Form       form
 	Kinds      []choice
@@ -50,7 +51,7 @@ func (c *Console) newPage(v *visit) error {
 }
 
 func (c *Console) showNew(v *visit, status int, f form) error {
-	view := editView{Title: v.t("console.new.title"), Sub: v.t("console.new.sub"), Back: "/ledger", Form: f}
+	view := editView{Title: v.t("console.new.title"), Sub: v.t("console.new.sub"), Back: "/ledger", Form: f, Import: true}
 	for _, k := range []string{"console.new.step1", "console.new.step2", "console.new.step3"} {
 		view.Steps = append(view.Steps, v.t(k))
 	}
@@ -59,6 +60,21 @@ func (c *Console) showNew(v *visit, status int, f form) error {
 
 // newForm is the form of a new project; it asks for kind and unit besides the draft.
 func (c *Console) newForm(v *visit, typed url.Values) (form, error) {
+	place, err := c.placeFields(v, typed)
+	if err != nil {
+		return form{}, err
+	}
+	f, err := c.draftForm(v, engine.Draft{}, "/new")
+	if err != nil {
+		return f, err
+	}
+	f.Fields = append(place, f.Fields...)
+	f.Submit = v.t("console.new.submit")
+	return f, nil
+}
+
+// placeFields ask what is to be created and where; who may create nothing is refused.
+func (c *Console) placeFields(v *visit, typed url.Values) ([]field, error) {
 	kinds := c.creatable(v)
 	if len(kinds) == 0 {
 		var roles []string
@@ -69,12 +85,8 @@ func (c *Console) newForm(v *visit, typed url.Values) (form, error) {
 				}
 			}
 		}
-		return form{}, &engine.Error{Kind: engine.Denied, Key: "create.role",
+		return nil, &engine.Error{Kind: engine.Denied, Key: "create.role",
 			Args: map[string]any{"roles": roles, "kind": v.t("console.project")}}
-	}
-	f, err := c.draftForm(v, engine.Draft{}, "/new")
-	if err != nil {
-		return f, err
 	}
 	kind := field{ID: "new-kind", Name: "kind", Kind: "select", Label: v.t("console.col.kind"), Required: true}
 	units := field{ID: "new-unit", Name: "unit", Kind: "select", Label: v.t("console.col.lead"), Required: true}
@@ -85,7 +97,7 @@ func (c *Console) newForm(v *visit, typed url.Values) (form, error) {
 	}
 	all, err := c.Reader.Units(v.ctx)
 	if err != nil {
-		return f, err
+		return nil, err
 	}
 	for _, u := range all {
 		for _, path := range paths {
@@ -95,9 +107,7 @@ func (c *Console) newForm(v *visit, typed url.Values) (form, error) {
 			}
 		}
 	}
-	f.Fields = append([]field{kind, units}, f.Fields...)
-	f.Submit = v.t("console.new.submit")
-	return f, nil
+	return []field{kind, units}, nil
 }
 
 // draftForm is the form of a draft.

@@ -16,6 +16,7 @@ type field struct {
 	Required              bool
 	Min, Max              string
 	Autocomplete          string // of a password
+	Accept                string // of a file: the kinds to offer
 	Error                 string
 }
 
@@ -26,7 +27,8 @@ type form struct {
 	Submit            string
 	Danger            bool
 	Multipart         bool
-	Open              bool // shown unfolded
+	Busy              string // said while it takes longer than a moment
+	Open              bool   // shown unfolded
 	Version           int64
 	Hidden            []field
 	Fields            []field

@@ -123,6 +123,7 @@ type navGroup struct {
 type navItem struct {
 	Href, Icon, Title, Short string
 	Current, Todo            bool
+	Create                   bool // for those who may create, and not at the bottom of a phone
 }
 
 type seatView struct {
@@ -137,7 +138,8 @@ var navigation = []struct {
 }{
 	{"console.nav.work", []navItem{{Href: "/overview", Icon: "layout-dashboard", Title: "console.nav.overview", Short: "console.nav.overview"},
 		{Href: "/todo", Icon: "inbox", Title: "console.nav.todo", Short: "console.nav.todo_short", Todo: true}}},
-	{"console.nav.projects", []navItem{{Href: "/ledger", Icon: "table", Title: "console.nav.ledger", Short: "console.nav.ledger"}}},
+	{"console.nav.projects", []navItem{{Href: "/ledger", Icon: "table", Title: "console.nav.ledger", Short: "console.nav.ledger"},
+		{Href: "/import", Icon: "file-spreadsheet", Title: "console.nav.import", Short: "console.nav.import", Create: true}}},
 	{"console.nav.oversight", []navItem{{Href: "/trail", Icon: "shield-check", Title: "console.nav.trail", Short: "console.nav.trail"}}},
 	{"console.nav.setup", []navItem{{Href: "/workflows", Icon: "sitemap", Title: "console.nav.workflows", Short: "console.nav.workflows_short"}}},
 }
@@ -155,11 +157,16 @@ func (c *Console) frame(v *visit, title string, main any) frame {
 		for _, g := range navigation {
 			group := navGroup{Title: v.t(g.title)}
 			for _, item := range g.items {
+				if item.Create && !f.CanCreate {
+					continue
+				}
 				item.Title, item.Short = v.t(item.Title), v.t(item.Short)
 				item.Current = v.g.Request.URL.Path == item.Href || strings.HasPrefix(v.g.Request.URL.Path, item.Href+"/") ||
 					item.Href == "/ledger" && (strings.HasPrefix(v.g.Request.URL.Path, "/projects/") || v.g.Request.URL.Path == "/new")
 				group.Items = append(group.Items, item)
-				f.Tabs = append(f.Tabs, item)
+				if !item.Create {
+					f.Tabs = append(f.Tabs, item)
+				}
 			}
 			f.Nav = append(f.Nav, group)
 		}

@@ -193,7 +193,7 @@ func TestPagesForPeople(t *testing.T) {
 // views are the pages with their typed views, for rendering each empty.
 var emptyViews = map[string]any{"error": errorView{}, "sign_in": signInView{}, "ledger": ledgerView{Empty: &emptyView{}}, "project": projectView{},
 	"conflict": conflictView{}, "edit": editView{}, "todo": todoView{}, "overview": overviewView{}, "trail": trailView{}, "workflows": workflowsView{},
-	"workflow": workflowView{}, "account": accountView{}}
+	"workflow": workflowView{}, "account": accountView{}, "import": importView{}, "import_preview": previewView{}}
 
 // TestTemplatesRenderEmptyAndFull renders every template with a view without values and with one in which every
 // field, list and pointer is filled, each text with markup.
@@ -291,7 +291,7 @@ func TestSentencesExist(t *testing.T) {
 	if found < 200 {
 		t.Errorf("only %d keys were found", found)
 	}
-	built := map[string][]string{"console.action.": actions, "console.survey.": surveyLevels, "console.view.": views,
+	built := map[string][]string{"console.action.": actions, "console.survey.": surveyLevels, "console.view.": views, "console.import.show.": {"all", "new", "known", "problem", "note"},
 		"console.light.": {"red", "orange", "yellow", "green", "none", "closed", "shelved", "cancelled"}, "console.field.": tellable,
 		"console.weekday.": {"0", "1", "2", "3", "4", "5", "6"}, "console.anchor.": {"deadline", "entered", "stage_due", "submitted"},
 		"do.": slices.Collect(func(yield func(string) bool) {

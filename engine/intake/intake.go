@@ -136,7 +136,11 @@ func take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, pla
 	rows := make([]engine.ImportRow, len(read.Rows))
 	for i, r := range read.Rows {
 		rows[i] = m.row(r)
-		out.Items = append(out.Items, Item{ImportRow: rows[i], Deadline: r.Deadline})
+		due := r.Deadline
+		if due.Text == "" { // not understood, or not even a date: then at least what stands there
+			due.Text = r.Cells[ledger.Due]
+		}
+		out.Items = append(out.Items, Item{ImportRow: rows[i], Deadline: due})
 	}
 	for _, p := range read.Problems {
 		out.Problems = append(out.Problems, remark(p))

@@ -13,4 +13,9 @@ func TestEveryKeyHasASentence(t *testing.T) {
 			t.Errorf("%s: the catalogue has no sentence", key)
 		}
 	}
+	for _, rule := range ledger.Rules() {
+		if !message.Has("ledger.rule." + rule) {
+			t.Errorf("the rule %s has no name", rule)
+		}
+	}
 }

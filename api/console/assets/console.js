@@ -62,14 +62,37 @@
     }
   });
 
+  /* ----- what takes longer than a moment says so, and for how long already ----- */
+  function busy(f) {
+    setTimeout(function () {
+      if (!document.contains(f) || $('.busy', f)) return;
+      var p = document.createElement('p'), n = document.createElement('span'), start = Date.now();
+      p.className = 'busy';
+      p.setAttribute('role', 'status');
+      p.textContent = f.getAttribute('data-busy') + '… ';
+      n.className = 'num';
+      n.setAttribute('aria-hidden', 'true');
+      p.appendChild(n);
+      f.appendChild(p);
+      var timer = setInterval(function () {
+        if (!document.contains(p)) { clearInterval(timer); return; }
+        n.textContent = Math.round((Date.now() - start) / 1000) + ' s';
+      }, 1000);
+    }, 300);
+  }
+
   /* ----- a form is sent once ----- */
   document.addEventListener('submit', function (ev) {
     var f = ev.target;
+    if (f.hasAttribute('data-busy') && !ev.defaultPrevented) busy(f);
     if (f.method !== 'post' || ev.defaultPrevented || f.hasAttribute('hx-post')) return;
     if (f.getAttribute('data-sent')) { ev.preventDefault(); return; }
     f.setAttribute('data-sent', '1');
   });
-  window.addEventListener('pageshow', function () { $$('form[data-sent]').forEach(function (f) { f.removeAttribute('data-sent'); }); });
+  window.addEventListener('pageshow', function () {
+    $$('form[data-sent]').forEach(function (f) { f.removeAttribute('data-sent'); });
+    $$('form .busy').forEach(function (p) { p.remove(); });
+  });
 
   /* ----- keys ----- */
   var going = false;
