@@ -71,6 +71,16 @@ func (x *unitListCmd) Run(ctx context.Context, s *session) error {
 	})
 }
 
+// unitCodes returns the codes of all units.
+func unitCodes(ctx context.Context, e *engine.Engine) (map[engine.UnitID]string, error) {
+	units, err := e.Store.Units(ctx)
+	codes := make(map[engine.UnitID]string, len(units))
+	for _, u := range units {
+		codes[u.ID] = u.Code
+	}
+	return codes, err
+}
+
 type userCmd struct {
 	Add      userAddCmd      `cmd:""`
 	List     userListCmd     `cmd:""`
@@ -132,13 +142,9 @@ func (x *userListCmd) Run(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		units, err := e.Store.Units(ctx)
+		codes, err := unitCodes(ctx, e)
 		if err != nil {
 			return err
-		}
-		codes := map[engine.UnitID]string{}
-		for _, u := range units {
-			codes[u.ID] = u.Code
 		}
 		list := make([]listedUser, len(users))
 		for i, u := range users {

@@ -31,6 +31,7 @@ type commands struct {
 	Demo     demoCmd     `cmd:""`
 	Migrate  migrateCmd  `cmd:""`
 	Import   importCmd   `cmd:""`
+	List     listCmd     `cmd:""`
 	Workflow workflowCmd `cmd:""`
 	Simulate simulateCmd `cmd:""`
 	Calendar calendarCmd `cmd:""`

@@ -15,6 +15,7 @@ type (
 	UnitID       string
 	TokenID      string
 	DelegationID string
+	ListID       string
 )
 
 // Role is what a person may do at a unit and everything under it (DOMAIN.md §3).

@@ -31,6 +31,8 @@ type Project struct {
 	Sponsor    UserID            `json:"sponsor,omitempty" gorm:"column:sponsor_id"`
 	Assisting  []string          `json:"assisting,omitempty" gorm:"serializer:json"` // 协办单位, names as written
 	List       string            `json:"list,omitempty"`                             // 双月清单 it stands on, e.g. "2026-6"
+	ListID     ListID            `json:"list_id,omitempty"`                          // the drawn-up list of that number; "" while it is only named
+	Carried    int               `json:"carried,omitempty"`                          // times carried over into the next list
 	Extra      map[string]string `json:"extra,omitempty" gorm:"serializer:json"`     // columns of an imported ledger that have no field
 	SourceKey  string            `json:"source_key,omitempty"`                       // identity of the imported row; a second import finds it
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"time"
 
 	"bihuan/engine/audit"
 )
@@ -26,22 +27,38 @@ func (e *Engine) record(ctx context.Context, who Actor, subject, action string, 
 	}
 }
 
+// tail is the end of a subject's chain, which the next entry is tied to.
+type tail struct {
+	seq  int64
+	head audit.Digest
+	at   time.Time
+}
+
+func (e *Engine) tail(ctx context.Context, subject string) (tail, error) {
+	last, err := e.Store.Entries(ctx, EntryFilter{Subject: subject, Limit: 1})
+	if err != nil || len(last.Items) == 0 {
+		return tail{}, err
+	}
+	return tail{last.Items[0].Seq, last.Items[0].Hash, last.Items[0].At}, nil
+}
+
 // seal makes the record without writing it.
 func (e *Engine) seal(ctx context.Context, who Actor, subject, action string, before any, fill func(r *Record) (after any, data map[string]any)) (Record, error) {
-	last, err := e.Store.Entries(ctx, EntryFilter{Subject: subject, Limit: 1})
+	end, err := e.tail(ctx, subject)
 	if err != nil {
 		return Record{}, err
 	}
-	var seq int64
-	var head audit.Digest
+	return e.sealAfter(who, &end, subject, action, before, fill)
+}
+
+// sealAfter makes the record that follows the end of a chain, and moves the end on, so that an act can have several
+// entries about one subject.
+func (e *Engine) sealAfter(who Actor, end *tail, subject, action string, before any, fill func(r *Record) (after any, data map[string]any)) (Record, error) {
 	now := e.now()
-	if len(last.Items) > 0 {
-		seq, head = last.Items[0].Seq, last.Items[0].Hash
-		if end := last.Items[0].At; now.Before(end) { // another replica's clock is ahead; a chain's time never runs backwards
-			now = end
-		}
+	if now.Before(end.at) { // another replica's clock is ahead; a chain's time never runs backwards
+		now = end.at
 	}
-	r := Record{Base: seq}
+	r := Record{Base: end.seq}
 	after, data := fill(&r)
 	if r.changes() {
 		if !who.Limit.allows(TokenAll) {
@@ -49,9 +66,10 @@ func (e *Engine) seal(ctx context.Context, who Actor, subject, action string, be
 		}
 		r.Guard.Actor, r.Guard.Version = who.ID, who.Version
 	}
-	if v := r.version(); v != 0 && v != seq+1 { // the row was read before the chain grew
+	if v := r.version(); v != 0 && v != end.seq+1 { // the row was read before the chain grew
 		return Record{}, ErrConflict
 	}
+	var err error
 	all := map[string]any{}
 	for k, v := range data {
 		all[k] = v
@@ -67,7 +85,7 @@ func (e *Engine) seal(ctx context.Context, who Actor, subject, action string, be
 	}
 	r.Entry.V, r.Entry.Log, r.Entry.ID, r.Entry.At = audit.Format, e.log, e.NewID(), now
 	r.Entry.Actor.ID, r.Entry.Actor.Via = string(who.ID), who.Via
-	r.Entry.Action, r.Entry.Subject, r.Entry.Seq, r.Entry.Prev, r.Entry.Version = action, subject, seq+1, head, seq+1
+	r.Entry.Action, r.Entry.Subject, r.Entry.Seq, r.Entry.Prev, r.Entry.Version = action, subject, end.seq+1, end.head, end.seq+1
 	r.Entry.Request = who.request()
 	if len(all) > 0 {
 		r.Entry.Data = state(all)
@@ -76,6 +94,7 @@ func (e *Engine) seal(ctx context.Context, who Actor, subject, action string, be
 		return Record{}, err
 	}
 	r.Head = audit.HashEntry(r.Bytes)
+	*end = tail{r.Entry.Seq, r.Head, now}
 	return r, nil
 }
 
@@ -111,6 +130,8 @@ func (r *Record) version() int64 {
 		return r.Token.Version
 	case r.Delegation != nil:
 		return r.Delegation.Version
+	case r.List != nil:
+		return r.List.Version
 	}
 	return 0
 }

@@ -20,6 +20,7 @@ const (
 	SubjectCalendar   = "calendar" // id: the year
 	SubjectActor      = "actor"    // id: the user; what a signed-in person was refused or took out
 	SubjectImport     = "import"   // id: of the import
+	SubjectList       = "list"     // a 双月实事清单
 )
 
 // Change is a decided command: the project as it shall be, the entry that says so, and what is owed. The store
@@ -61,6 +62,7 @@ type Record struct {
 	Password   *Password      // beside User, whose version it changes
 	Setup      []byte         // hash of the set-up token that is used up; ErrConflict if it does not hold or there are users
 	Vacated    string         // a path under which no unit may be left when all is written, else ErrConflict
+	List       *List
 	Guard      Guard
 }
 
@@ -195,6 +197,7 @@ type Reader interface {
 	Reminders(ctx context.Context, id ProjectID) ([]Reminder, error)
 	Definitions(ctx context.Context) ([]Definition, error) // newest version of each id first; without sources
 	Directory
+	Lists
 }
 
 // Directory reads people and units.
@@ -209,6 +212,14 @@ type Directory interface {
 	Delegations(ctx context.Context, user UserID) ([]Delegation, error)
 }
 
+// Lists reads 双月实事清单.
+type Lists interface {
+	List(ctx context.Context, id ListID) (List, error)
+	Lists(ctx context.Context, f ListFilter) (Page[List], error) // newest period first
+	// Standing returns the projects with the ids, in no order; ids that no project has are left out.
+	Standing(ctx context.Context, ids []ProjectID) ([]Project, error)
+}
+
 // Store is what the engine holds. Every write goes through Commit or Record, and both write an entry.
 type Store interface {
 	Reader
@@ -218,7 +229,7 @@ type Store interface {
 	Commit(ctx context.Context, changes ...Change) []error
 	// Record writes a change of something else; ErrConflict if the subject's chain has grown beyond Base.
 	Record(ctx context.Context, r Record) error
-	// Act writes records and changes in one transaction, all or none. An error is that of the first that failed.
+	// Act writes records and changes in one transaction, all or none; records of one subject stand in order. An error is that of the first that failed.
 	Act(ctx context.Context, records []Record, changes []Change) error
 	// TouchToken notes when a token was used.
 	TouchToken(ctx context.Context, id TokenID, used time.Time) error

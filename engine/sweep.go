@@ -33,11 +33,16 @@ func (e *Engine) Sweep(ctx context.Context) (int, error) {
 		}
 		n, err := e.commitAll(ctx, changes)
 		done += n
-		if err != nil || page.Next == "" {
+		if err != nil {
 			return done, err
+		}
+		if page.Next == "" {
+			break
 		}
 		after = page.Next
 	}
+	n, err := e.sweepLists(ctx, now)
+	return done + n, err
 }
 
 // owedTo decides, one after the other, everything that the clock owes a project now.

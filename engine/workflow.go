@@ -286,32 +286,48 @@ func (w *Workflow) Initial() StageID { return w.Stages[0].ID }
 // returnEvent names the machine's event for 退回 to a stage; a colon keeps it apart from transition ids.
 func returnEvent(to StageID) string { return "return:" + string(to) }
 
-// next is the next-state function. A machine is built for one question and thrown away: looplab/fsm values are
-// not safe to share and cheap to make. resume is where Previous leads.
+// next is the next-state function of a project. resume is where Previous leads.
 func (w *Workflow) next(from StageID, event string, resume StageID) (StageID, error) {
-	m := fsm.NewFSM(string(from), w.events(from, resume), nil)
-	err := m.Event(context.WithoutCancel(context.Background()), event)
-	var same fsm.NoTransitionError
-	if err != nil && !errors.As(err, &same) { // a transition to the same stage is a success
+	to, ok := nextState(string(from), event, w.moves(from, resume))
+	if !ok {
 		return "", blocked("transition.not_from_here", "transition", event, "stage", w.StageName(from))
 	}
-	return StageID(m.Current()), nil
+	return StageID(to), nil
 }
 
-// events lists what can happen in the stage from.
-func (w *Workflow) events(from, resume StageID) fsm.Events {
-	var out fsm.Events
+// moves lists what can happen in the stage from.
+func (w *Workflow) moves(from, resume StageID) []move {
+	var out []move
 	for _, t := range w.From(from) {
 		to := t.To
 		if to == Previous {
 			to = resume
 		}
-		out = append(out, fsm.EventDesc{Name: string(t.ID), Src: []string{string(from)}, Dst: string(to)})
+		out = append(out, move{string(t.ID), string(from), string(to)})
 	}
 	if s, ok := w.Stage(from); ok {
 		for _, to := range s.ReturnTo {
-			out = append(out, fsm.EventDesc{Name: returnEvent(to), Src: []string{string(from)}, Dst: string(to)})
+			out = append(out, move{returnEvent(to), string(from), string(to)})
 		}
 	}
 	return out
+}
+
+// move is something that can happen in a state, and the state that it leads to.
+type move struct{ event, from, to string }
+
+// nextState is the next-state function of every machine, of projects as of lists. A machine is built for one
+// question and thrown away: looplab/fsm values are not safe to share and cheap to make.
+func nextState(from, event string, moves []move) (to string, ok bool) {
+	events := make(fsm.Events, len(moves))
+	for i, m := range moves {
+		events[i] = fsm.EventDesc{Name: m.event, Src: []string{m.from}, Dst: m.to}
+	}
+	machine := fsm.NewFSM(from, events, nil)
+	err := machine.Event(context.WithoutCancel(context.Background()), event)
+	var same fsm.NoTransitionError
+	if err != nil && !errors.As(err, &same) { // a transition to the same stage is a success
+		return "", false
+	}
+	return machine.Current(), true
 }

@@ -24,6 +24,7 @@ func full(p *engine.Project, owner, sponsor, assistant engine.UserID) {
 	p.Category, p.Need, p.Target, p.Measures = "校园环境", "需求 ? @ 'x'", `目标 \ "`, "举措\n二"
 	p.Owner, p.Sponsor, p.Assistants = owner, sponsor, []engine.UserID{assistant, owner}
 	p.Assisting, p.List, p.Extra = []string{"后勤处", "a,b"}, "2026-6", map[string]string{"监督电话": "0512"}
+	p.ListID, p.Carried = "0199f000-0000-7000-8000-000000000001", 2
 	p.SourceKey = "key-" + string(p.ID)
 	p.Deadline, p.OriginalDeadline = calendar.MustDate("2026-12-31"), calendar.MustDate("2026-11-30")
 	p.DeadlineSetAt, p.Extensions, p.Stage, p.Resume, p.StartedAt = at(1), 1, "advance", "track", at(2)

@@ -16,15 +16,16 @@ var OlderVersion = olderVersion
 // Columns returns, by table, the columns of the structs and whether they may be NULL.
 func Columns() map[string]map[string]bool {
 	out := map[string]map[string]bool{}
-	for _, t := range []table{projects, evidence, reminders, units, users, tokens, definitions, entries, keys, days,
-		tableOf(&subjectRow{}), tableOf(&counterRow{})} {
+	for _, t := range []table{projects, evidence, reminders, units, users, tokens, delegations, definitions, entries, keys, days,
+		lists, tableOf(&subjectRow{}), tableOf(&counterRow{})} {
 		out[t.name] = map[string]bool{}
 		for i, c := range t.columns {
 			out[t.name][c] = t.emptyIs[c] || nullable(t.fields[i])
 		}
 	}
 	// What a chain always has is required though a digest can be none.
-	for _, c := range [][2]string{{"projects", "head"}, {"entries", "hash"}, {"evidence", "sha256"}, {"idempotency", "request"}, {"subjects", "head"}, {"calendar_days", "date"}} {
+	for _, c := range [][2]string{{"projects", "head"}, {"entries", "hash"}, {"evidence", "sha256"}, {"idempotency", "request"}, {"subjects", "head"}, {"calendar_days", "date"},
+		{"lists", "period_from"}, {"lists", "period_to"}} {
 		out[c[0]][c[1]] = false
 	}
 	return out

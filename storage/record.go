@@ -93,6 +93,9 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	if r.Delegation != nil {
 		add(rowStep(&delegations, r.Delegation, string(r.Delegation.ID), r.Base))
 	}
+	if r.List != nil {
+		add(rowStep(&lists, r.List, string(r.List.ID), r.Base))
+	}
 	if r.Definition != nil {
 		add(insertStep(&definitions, r.Definition))
 	}

@@ -115,6 +115,7 @@ var (
 	entries     = tableOf(&entryRow{})
 	keys        = tableOf(&keyRow{})
 	days        = tableOf(&dayRow{})
+	lists       = tableOf(&engine.List{})
 )
 
 // values returns what is stored of row, a pointer to the table's struct, in the order of the columns: only the

@@ -41,6 +41,7 @@ type Checked struct {
 	Users       int64 `json:"users"`
 	Tokens      int64 `json:"tokens"`
 	Delegations int64 `json:"delegations"`
+	Lists       int64 `json:"lists"`
 	Commitments int64 `json:"commitments"` // opened; the others have been erased
 	Evidence    int64 `json:"evidence"`
 	Definitions int64 `json:"definitions"`
@@ -60,7 +61,7 @@ type Report struct {
 func (r *Report) Intact() bool { return len(r.Findings) == 0 }
 
 // Verify reads the whole trail and compares it with itself and with every row that it explains: each entry's hash,
-// columns and place in its chain; each project, unit, user and token with the fold of its entries; commitments,
+// columns and place in its chain; each project, unit, user, token and list with the fold of its entries; commitments,
 // evidence and definitions. It reads one consistent state, writes nothing, and keeps no more in memory than a batch,
 // one subject's chain and the heads of definitions. An error says that it could not decide.
 func (db *DB) Verify(ctx context.Context, opt VerifyOptions) (Report, error) {
@@ -105,6 +106,7 @@ type verifier struct {
 	users    stream[userRow]
 	tokens   stream[engine.Token]
 	lent     stream[engine.Delegation]
+	lists    stream[engine.List]
 	heads    stream[subjectRow]
 	evidence stream[engine.Evidence]
 
@@ -132,6 +134,8 @@ func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 		subject: func(t *engine.Token) string { return engine.SubjectToken + "/" + string(t.ID) }, next: func(t *engine.Token) []any { return []any{string(t.ID)} }}
 	v.lent = stream[engine.Delegation]{tx: tx, query: fmt.Sprintf(id, delegations.quoted(""), delegations.name), after: []any{least}, size: size,
 		subject: func(d *engine.Delegation) string { return engine.SubjectDelegation + "/" + string(d.ID) }, next: func(d *engine.Delegation) []any { return []any{string(d.ID)} }}
+	v.lists = stream[engine.List]{tx: tx, query: fmt.Sprintf(id, lists.quoted(""), lists.name), after: []any{least}, size: size,
+		subject: func(l *engine.List) string { return l.Subject() }, next: func(l *engine.List) []any { return []any{string(l.ID)} }}
 	v.heads = stream[subjectRow]{tx: tx, query: "SELECT subject, seq, head FROM subjects WHERE subject > ? ORDER BY subject LIMIT " + strconv.Itoa(size), after: []any{""}, size: size,
 		subject: func(s *subjectRow) string { return s.Subject }, next: func(s *subjectRow) []any { return []any{s.Subject} }}
 	v.evidence = stream[engine.Evidence]{tx: tx, query: "SELECT " + evidence.quoted("") + " FROM evidence WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT " + strconv.Itoa(size),
@@ -325,6 +329,9 @@ func (v *verifier) closeChain() error {
 	case engine.SubjectDelegation:
 		row, err := v.lent.until(subject, func(d *engine.Delegation) { v.loneDelegation(d) })
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Delegations++; return row.Version, row })
+	case engine.SubjectList:
+		row, err := v.lists.until(subject, func(l *engine.List) { v.loneList(l) })
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Lists++; return row.Version, row })
 	case engine.SubjectUser:
 		row, err := v.users.until(subject, func(u *userRow) { v.loneUser(u) })
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
@@ -422,7 +429,8 @@ func (v *verifier) loneToken(t *engine.Token)     { v.lone(engine.SubjectToken+"
 func (v *verifier) loneDelegation(d *engine.Delegation) {
 	v.lone(engine.SubjectDelegation+"/"+string(d.ID), "delegation")
 }
-func (v *verifier) loneHead(s *subjectRow) { v.lone(s.Subject, "subject") }
+func (v *verifier) loneHead(s *subjectRow)  { v.lone(s.Subject, "subject") }
+func (v *verifier) loneList(l *engine.List) { v.lone(l.Subject(), "list") }
 func (v *verifier) loneEvidence(e *engine.Evidence) {
 	v.note(engine.SubjectProject+"/"+string(e.ProjectID), CheckEvidence, "no entry tells of evidence %s", e.ID)
 }
@@ -442,6 +450,9 @@ func (v *verifier) rest() error {
 		return err
 	}
 	if _, err := v.lent.until("", v.loneDelegation); err != nil {
+		return err
+	}
+	if _, err := v.lists.until("", v.loneList); err != nil {
 		return err
 	}
 	if _, err := v.heads.until("", v.loneHead); err != nil {

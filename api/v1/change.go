@@ -116,16 +116,22 @@ func (c *Change) target() (engine.ProjectID, int64, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	if c.IfMatch == "" {
-		return "", 0, &engine.Error{Kind: engine.Required, Field: "If-Match", Key: "api.if_match_required"}
+	version, err := ifMatch(c.IfMatch)
+	return id, version, err
+}
+
+// ifMatch reads the version that a change is based on.
+func ifMatch(s string) (int64, error) {
+	if s == "" {
+		return 0, &engine.Error{Kind: engine.Required, Field: "If-Match", Key: "api.if_match_required"}
 	}
-	digits, ok := strings.CutPrefix(c.IfMatch, `"`)
+	digits, ok := strings.CutPrefix(s, `"`)
 	digits, closed := strings.CutSuffix(digits, `"`)
 	version, err := strconv.ParseInt(digits, 10, 64)
 	if !ok || !closed || err != nil || version < 1 || digits[0] == '+' {
-		return "", 0, invalid("If-Match", "api.if_match")
+		return 0, invalid("If-Match", "api.if_match")
 	}
-	return id, version, nil
+	return version, nil
 }
 
 // etag is the version as If-Match wants it back.

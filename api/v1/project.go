@@ -29,7 +29,9 @@ type Row struct {
 	Unit             Ref        `json:"unit" doc:"牵头单位"`
 	Owner            *Ref       `json:"owner,omitempty" doc:"承办人"`
 	Sponsor          *Ref       `json:"sponsor,omitempty" doc:"领办领导"`
-	List             string     `json:"list,omitempty" doc:"双月清单"`
+	List             string     `json:"list,omitempty" doc:"双月清单: its number."`
+	ListID           string     `json:"list_id,omitempty" doc:"The drawn-up list that it stands on; empty while a list is only named."`
+	Carried          int        `json:"carried" doc:"Times carried over into the next list."`
 	Stage            Ref        `json:"stage"`
 	StageSince       time.Time  `json:"stage_since"`
 	StageDue         *time.Time `json:"stage_due,omitempty"`
@@ -176,7 +178,7 @@ func (h *handlers) row(ctx context.Context, p *engine.Project, people *names) (R
 	lang := request.From(ctx).Lang
 	return Row{
 		ID: string(p.ID), Number: p.Number, Kind: p.Kind, Title: p.Title, Category: p.Category,
-		Unit: people.unit(ctx, p.UnitID), Owner: people.maybe(ctx, p.Owner), Sponsor: people.maybe(ctx, p.Sponsor), List: p.List,
+		Unit: people.unit(ctx, p.UnitID), Owner: people.maybe(ctx, p.Owner), Sponsor: people.maybe(ctx, p.Sponsor), List: p.List, ListID: string(p.ListID), Carried: p.Carried,
 		Stage: stage(w, p.Stage, lang), StageSince: p.StageSince, StageDue: p.StageDue,
 		Light: string(p.Light(h.Now())), Deadline: p.Deadline.String(), OriginalDeadline: p.OriginalDeadline.String(),
 		Extensions: p.Extensions, Progress: p.Progress, OverdueAt: p.OverdueAt, EverOverdue: p.EverOverdue,
@@ -261,17 +263,23 @@ func options(list []engine.Option, lang string) []Option {
 	out := make([]Option, 0, len(list))
 	for _, o := range list {
 		v := Option{Act: o.Act, Name: o.Name.In(lang), Transition: string(o.Transition), Trigger: string(o.Trigger),
-			Roles: roles(o.Roles, lang), Allowed: o.Allowed, Reasons: []Check{}}
+			Roles: roles(o.Roles, lang), Allowed: o.Allowed, Reasons: checks(o.Reasons, lang)}
 		if v.Name == "" {
 			v.Name = message.Text(lang, "do."+o.Act, nil)
 		}
 		if o.To != "" {
 			v.To = &Ref{ID: string(o.To), Name: o.ToName.In(lang)}
 		}
-		for _, r := range o.Reasons {
-			v.Reasons = append(v.Reasons, Check{ID: r.ID, Met: r.Met, Note: r.Note, Text: r.In(lang)})
-		}
 		out = append(out, v)
+	}
+	return out
+}
+
+// checks shows a checklist.
+func checks(list []engine.Reason, lang string) []Check {
+	out := make([]Check, 0, len(list))
+	for _, r := range list {
+		out = append(out, Check{ID: r.ID, Met: r.Met, Note: r.Note, Text: r.In(lang)})
 	}
 	return out
 }

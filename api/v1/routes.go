@@ -92,6 +92,8 @@ func Register(api huma.API, o Options) {
 	huma.Register(api, op(get, one+"/entries", "list-project-entries", "项目的审计记录 The trail of one project"), h.projectEntries)
 	huma.Register(api, op(get, one+"/reminders", "list-reminders", "提醒 What people were reminded of"), h.reminders)
 
+	h.registerLists(api, op)
+
 	huma.Register(api, op(get, "/audit/entries", "list-entries", "审计记录 Query the trail"), h.entries)
 	huma.Register(api, op(get, "/workflows", "list-workflows", "流程 List the workflows"), h.workflows)
 	huma.Register(api, op(get, "/workflows/{workflow}", "get-workflow", "流程定义 One definition, with its diagram"), h.workflow)

@@ -1,0 +1,506 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"bihuan/engine/calendar"
+)
+
+// listRoles draw up lists, publish and close them.
+var listRoles = []Role{Supervisor, Leader}
+
+// ListHeader is what people write about a list.
+type ListHeader struct {
+	Number   string
+	Name     string
+	From, To calendar.Date
+}
+
+func (h ListHeader) write(l *List) error {
+	var err error
+	if l.Number, err = text("number", h.Number, 40); err != nil {
+		return err
+	}
+	if l.Name, err = text("name", h.Name, maxTitle); err != nil {
+		return err
+	}
+	switch {
+	case l.Number == "":
+		return invalid("number", "field.empty")
+	case l.Name == "":
+		return invalid("name", "field.empty")
+	case h.From.IsZero():
+		return invalid("from", "field.empty")
+	case h.To.IsZero():
+		return invalid("to", "field.empty")
+	case h.To.Before(h.From):
+		return invalid("to", "lists.bad_period")
+	case h.From.AddMonths(12).Before(h.To):
+		return invalid("to", "lists.long_period")
+	}
+	l.From, l.To = h.From, h.To
+	return nil
+}
+
+// listAuthority is the role by which the actor may act on lists of the unit with the path.
+func listAuthority(who Actor, path string) (authority, error) {
+	for _, r := range listRoles {
+		if g, ok := who.Has(r, path); ok {
+			return authority{role: r, unit: g.UnitID}, nil
+		}
+	}
+	return authority{}, denied("act.role", "roles", roleNameList(listRoles))
+}
+
+// DrawUp begins a list of a unit. A second one with the same number is refused.
+func (e *Engine) DrawUp(ctx context.Context, who Actor, unit Unit, h ListHeader) (List, error) {
+	as, err := listAuthority(who, unit.Path)
+	if err != nil && !who.system { // setting up is an operator's too; deciding is not
+		e.refused(ctx, who, "draw_up", SubjectUnit+"/"+string(unit.ID), unit.ID, err)
+		return List{}, err
+	}
+	l := List{ID: ListID(e.NewID()), UnitID: unit.ID, UnitPath: unit.Path, State: ListDraft, CreatedBy: who.ID, CreatedAt: e.now(), Version: 1}
+	if err := h.write(&l); err != nil {
+		return List{}, err
+	}
+	err = e.record(ctx, who, l.Subject(), "draw_up", nil, func(r *Record) (any, map[string]any) {
+		r.List = &l
+		r.Entry.Unit, r.Entry.Actor.Role, r.Entry.Actor.Unit, r.Entry.To = string(unit.ID), string(as.role), string(as.unit), string(l.State)
+		return l, nil
+	})
+	return l, duplicate(err, "number", "lists.number_taken", "number", l.Number)
+}
+
+// TheList returns a list that the actor may read.
+func (e *Engine) TheList(ctx context.Context, who Actor, id ListID) (List, error) {
+	l, err := e.Store.List(ctx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && !who.Reads(&l) {
+		return List{}, notFound("lists.unknown")
+	}
+	return l, err
+}
+
+// Lists selects lists within what the actor may read.
+func (e *Engine) Lists(ctx context.Context, who Actor, f ListFilter) (Page[List], error) {
+	f.Scope = who.scope()
+	return e.Store.Lists(ctx, f)
+}
+
+// MayKeep tells whether the actor may draw up, publish and close the lists of a unit.
+func (e *Engine) MayKeep(who Actor, path string) bool {
+	_, err := listAuthority(who, path)
+	return err == nil
+}
+
+// listAct collects what an act on lists writes: records in the order of their chains, and changes of projects.
+type listAct struct {
+	e    *Engine
+	who  Actor
+	ends map[ListID]*tail
+	out  []Record
+	also []Change // of projects
+}
+
+// open reads a list for an act: at the version that the actor saw, if base is given, by somebody who may keep it.
+func (e *Engine) open(ctx context.Context, a *listAct, id ListID, base int64, what string) (List, authority, error) {
+	l, err := e.TheList(ctx, a.who, id)
+	if err != nil {
+		return l, authority{}, err
+	}
+	as, err := listAuthority(a.who, l.UnitPath)
+	if err != nil && (!a.who.system || what != "put") {
+		e.refused(ctx, a.who, what, l.Subject(), l.UnitID, err)
+		return l, as, err
+	}
+	if base != 0 && base != l.Version {
+		return l, as, &Error{Kind: Stale, Key: "lists.stale", Args: map[string]any{"base": base, "version": l.Version}}
+	}
+	end, err := e.tail(ctx, l.Subject())
+	if err != nil {
+		return l, as, err
+	}
+	a.ends[id] = &end
+	return l, as, nil
+}
+
+// step adds an entry about a list: how it was before, how it is after, and what it does to projects.
+func (a *listAct) step(as authority, action, note string, before, after *List, projects []Change, data map[string]any) error {
+	after.Version = before.Version + 1
+	next := after.clone()
+	r, err := a.e.sealAfter(a.who, a.ends[after.ID], after.Subject(), action, before, func(r *Record) (any, map[string]any) {
+		r.List = &next
+		r.Entry.Unit, r.Entry.Actor.Role, r.Entry.Actor.Unit, r.Entry.Note = string(after.UnitID), string(as.role), string(as.unit), note
+		if before.State != after.State {
+			r.Entry.From, r.Entry.To = string(before.State), string(after.State)
+		}
+		return next, data
+	})
+	a.out, a.also = append(a.out, r), append(a.also, projects...)
+	return conflict(err)
+}
+
+// commit writes the act, all or nothing.
+func (a *listAct) commit(ctx context.Context) error {
+	return a.e.act(ctx, a.who, a.out, a.also)
+}
+
+func (e *Engine) listAct(who Actor) *listAct {
+	return &listAct{e: e, who: who, ends: map[ListID]*tail{}}
+}
+
+// on decides a command on a project that stands on the list.
+func (a *listAct) on(ctx context.Context, p Project, cmd Command) (Change, error) {
+	w, err := a.e.Pinned(ctx, &p)
+	if err != nil {
+		return Change{}, err
+	}
+	return decide(a.e.moment(w, a.who), p, cmd)
+}
+
+// PutOn puts projects on a list, behind the others and in the order given. Projects must lie at or under the
+// list's unit and stand on no other list that is not archived.
+func (e *Engine) PutOn(ctx context.Context, who Actor, id ListID, base int64, projects []ProjectID) (List, error) {
+	a := e.listAct(who)
+	l, as, err := e.open(ctx, a, id, base, "put")
+	if err != nil {
+		return l, err
+	}
+	if err := l.allows(ListDraft, ListPublished); err != nil {
+		return l, err
+	}
+	if len(projects) == 0 {
+		return l, invalid("projects", "field.empty")
+	}
+	if len(projects) > MaxItems {
+		return l, invalid("projects", "lists.too_many_items", "limit", MaxItems)
+	}
+	for part := range slices.Chunk(projects, itemsPerEntry) {
+		before, next := l, l.clone()
+		var changes []Change
+		for _, pid := range part {
+			p, err := e.visible(ctx, who, pid)
+			if err != nil {
+				return l, err
+			}
+			change, err := a.enlist(ctx, &next, p)
+			if err != nil {
+				return l, err
+			}
+			changes = append(changes, change)
+		}
+		if err := a.step(as, "put", "", &before, &next, changes, nil); err != nil {
+			return l, err
+		}
+		l = next
+	}
+	return l, a.commit(ctx)
+}
+
+func (a *listAct) enlist(ctx context.Context, l *List, p Project) (Change, error) {
+	if !Under(p.UnitPath, l.UnitPath) {
+		return Change{}, invalid("projects", "lists.item_elsewhere", "project", p.Number)
+	}
+	if p.ListID != "" && p.ListID != l.ID {
+		other, err := a.e.Store.List(ctx, p.ListID)
+		if err != nil {
+			return Change{}, err
+		}
+		if other.State != ListArchived {
+			return Change{}, blocked("lists.item_on_other", "project", p.Number, "number", other.Number)
+		}
+	}
+	if err := l.put(p.ID, ListItem{Times: p.Carried}); err != nil {
+		return Change{}, err
+	}
+	return a.on(ctx, p, enlist{list: l.ID, number: l.Number})
+}
+
+// TakeOff takes a project off a list that is still being drawn up.
+func (e *Engine) TakeOff(ctx context.Context, who Actor, id ListID, base int64, project ProjectID) (List, error) {
+	return e.change(ctx, who, id, base, "take", "", func(a *listAct, l *List) ([]Change, error) {
+		if err := l.take(project); err != nil {
+			return nil, err
+		}
+		p, err := e.Store.Project(ctx, project)
+		if err != nil {
+			return nil, err
+		}
+		change, err := a.on(ctx, p, delist{l.ID})
+		return []Change{change}, err
+	})
+}
+
+// Place moves an item of a list that is still being drawn up to another number.
+func (e *Engine) Place(ctx context.Context, who Actor, id ListID, base int64, project ProjectID, no int) (List, error) {
+	return e.change(ctx, who, id, base, "place", "", func(_ *listAct, l *List) ([]Change, error) {
+		return nil, l.place(project, no)
+	})
+}
+
+// EditList changes the header of a list that is still being drawn up. The number stays, because projects name it.
+func (e *Engine) EditList(ctx context.Context, who Actor, id ListID, base int64, h ListHeader) (List, error) {
+	return e.change(ctx, who, id, base, "edit", "", func(_ *listAct, l *List) ([]Change, error) {
+		if err := l.allows(ListDraft); err != nil {
+			return nil, err
+		}
+		h.Number = l.Number
+		return nil, h.write(l)
+	})
+}
+
+// PublishList makes a list public: its items are fixed.
+func (e *Engine) PublishList(ctx context.Context, who Actor, id ListID, base int64) (List, error) {
+	return e.change(ctx, who, id, base, listPublish, "", func(_ *listAct, l *List) ([]Change, error) {
+		return nil, l.publish(who.ID, e.now())
+	})
+}
+
+// StartReconciling begins the reconciliation before the period is over; the clock does so when it is.
+func (e *Engine) StartReconciling(ctx context.Context, who Actor, id ListID, base int64) (List, error) {
+	return e.change(ctx, who, id, base, listReconcile, "", func(_ *listAct, l *List) ([]Change, error) {
+		now := e.now()
+		l.ReconcilingAt = &now
+		return nil, l.step(listReconcile)
+	})
+}
+
+// change is one step of one list.
+func (e *Engine) change(ctx context.Context, who Actor, id ListID, base int64, action, note string, do func(a *listAct, l *List) ([]Change, error)) (List, error) {
+	a := e.listAct(who)
+	l, as, err := e.open(ctx, a, id, base, action)
+	if err != nil {
+		return l, err
+	}
+	next := l.clone()
+	projects, err := do(a, &next)
+	if err != nil {
+		return l, err
+	}
+	if err := a.step(as, action, note, &l, &next, projects, nil); err != nil {
+		return l, err
+	}
+	return next, a.commit(ctx)
+}
+
+// CarryOver moves an item that is not done into another list of the same unit (结转). Its number, its original
+// deadline and the times that it was carried over stay with it. Nobody does this with their own work.
+func (e *Engine) CarryOver(ctx context.Context, who Actor, id ListID, base int64, project ProjectID, to ListID, note string) (List, error) {
+	a := e.listAct(who)
+	l, as, err := e.open(ctx, a, id, base, "carry_over")
+	if err != nil {
+		return l, err
+	}
+	if err := l.allows(ListReconciling); err != nil {
+		return l, err
+	}
+	item, err := l.item(project)
+	if err != nil {
+		return l, err
+	}
+	if item.Outcome == OutCarried {
+		return l, blocked("lists.carried_already", "no", item.No)
+	}
+	if note, err = reason(note); err != nil {
+		return l, err
+	}
+	if to == id {
+		return l, invalid("to", "lists.carry_to_itself")
+	}
+	next, _, err := e.open(ctx, a, to, 0, "carry_over")
+	if err != nil {
+		if KindOf(err) == NotFound {
+			return l, invalid("to", "lists.unknown")
+		}
+		return l, err
+	}
+	if next.UnitID != l.UnitID || next.From.Before(l.From) || next.State != ListDraft && next.State != ListPublished {
+		return l, invalid("to", "lists.carry_not_there", "number", next.Number)
+	}
+	p, err := e.Store.Project(ctx, project)
+	if err != nil {
+		return l, err
+	}
+	if p.Works(who.ID) {
+		err := denied("four_eyes.own_work")
+		e.refused(ctx, who, "carry_over", l.Subject(), l.UnitID, err)
+		return l, err
+	}
+	w, err := e.Pinned(ctx, &p)
+	if err != nil {
+		return l, err
+	}
+	c := e.moment(w, who)
+	if out := c.outcome(&p); !out.Open() && out != OutShelved {
+		return l, blocked("lists.item_over", "project", p.Number)
+	}
+	change, err := decide(c, p, enlist{list: next.ID, number: next.Number, carry: true, note: note})
+	if err != nil {
+		return l, err
+	}
+	old, after := l.clone(), next.clone()
+	item.Outcome, item.To, item.Note, item.Seq = OutCarried, to, note, p.Version
+	old.Items[project] = item
+	if err := after.put(project, ListItem{From: id, Times: change.Project.Carried}); err != nil {
+		return l, err
+	}
+	data := map[string]any{"project": p.ID, "number": p.Number, "from": id, "to": to}
+	if err := a.step(as, "carry_over", note, &l, &old, []Change{change}, data); err != nil {
+		return l, err
+	}
+	if err := a.step(as, "carried_in", note, &next, &after, nil, data); err != nil {
+		return l, err
+	}
+	return old, a.commit(ctx)
+}
+
+// Reconcile holds a list against what its items have come to by now.
+func (e *Engine) Reconcile(ctx context.Context, who Actor, id ListID) (Reconciliation, error) {
+	l, err := e.TheList(ctx, who, id)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	return e.reconcile(ctx, who, l)
+}
+
+func (e *Engine) reconcile(ctx context.Context, who Actor, l List) (Reconciliation, error) {
+	order := l.Order()
+	found, err := e.Store.Standing(ctx, order)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	projects := make(map[ProjectID]*Project, len(found))
+	for i := range found {
+		projects[found[i].ID] = &found[i]
+	}
+	lines := make([]Line, 0, len(order))
+	for _, pid := range order {
+		p := projects[pid]
+		if p == nil {
+			continue // rows of projects are never removed; verification says so if one was
+		}
+		w, err := e.Pinned(ctx, p)
+		if err != nil {
+			return Reconciliation{}, err
+		}
+		lines = append(lines, e.moment(w, who).line(l.Items[pid], *p))
+	}
+	return reckon(l, lines), nil
+}
+
+// CloseList closes a list of which every item is accounted for. What each came to is written down with the version
+// of the project that says so.
+func (e *Engine) CloseList(ctx context.Context, who Actor, id ListID, base int64, note string) (List, error) {
+	a := e.listAct(who)
+	l, as, err := e.open(ctx, a, id, base, listClose)
+	if err != nil {
+		return l, err
+	}
+	if note, err = text("note", note, maxNote); err != nil {
+		return l, err
+	}
+	r, err := e.reconcile(ctx, who, l)
+	if err != nil {
+		return l, err
+	}
+	if checks := r.Check(); !permits(checks) {
+		if l.State != ListReconciling {
+			return l, l.notNow()
+		}
+		return l, &Error{Kind: Blocked, Key: "lists.open_items", Args: map[string]any{"number": l.Number}, Reasons: checks}
+	}
+	var open []Line
+	for _, line := range r.Lines {
+		if line.Item.Outcome == "" {
+			open = append(open, line)
+		}
+	}
+	for part := range slices.Chunk(open, itemsPerEntry) {
+		before, next := l, l.clone()
+		for _, line := range part {
+			item := line.Item
+			item.Outcome, item.Seq = line.Outcome, line.Project.Version
+			next.Items[line.ID] = item
+		}
+		if err := a.step(as, "account", "", &before, &next, nil, nil); err != nil {
+			return l, err
+		}
+		l = next
+	}
+	before, next := l, l.clone()
+	if err := next.close(who.ID, e.now()); err != nil {
+		return l, err
+	}
+	count := map[string]any{"items": len(r.Lines)}
+	for o, n := range r.Count {
+		count[string(o)] = n
+	}
+	if err := a.step(as, listClose, note, &before, &next, nil, map[string]any{"count": count}); err != nil {
+		return l, err
+	}
+	return next, a.commit(ctx)
+}
+
+// sweepLists begins the reconciliation of every published list whose period is over, and returns of how many.
+// Another replica or a person may be faster; then there is nothing left to do.
+func (e *Engine) sweepLists(ctx context.Context, now time.Time) (int, error) {
+	today := calendar.DateOf(now, e.Site.Location)
+	done, after := 0, ""
+	for {
+		page, err := e.Store.Lists(ctx, ListFilter{State: []ListState{ListPublished}, Ended: today, After: after, Limit: sweepPage})
+		if err != nil {
+			return done, err
+		}
+		for _, l := range page.Items {
+			a := e.listAct(clockActor())
+			end, err := e.tail(ctx, l.Subject())
+			if err != nil {
+				return done, err
+			}
+			a.ends[l.ID] = &end
+			next := l.clone()
+			next.ReconcilingAt = &now
+			if err := next.step(listReconcile); err != nil {
+				return done, err
+			}
+			err = a.step(authority{}, listReconcile, "", &l, &next, nil, map[string]any{"period_to": l.To})
+			if err == nil {
+				err = a.commit(ctx)
+			}
+			switch {
+			case err == nil:
+				done++
+			case KindOf(err) == Conflict:
+			default:
+				return done, err
+			}
+		}
+		if page.Next == "" {
+			return done, nil
+		}
+		after = page.Next
+	}
+}
+
+// Named returns the projects under the list's unit that name its number, as drafts and imported ledgers do, and stand
+// on no list yet: the earliest deadline first.
+func (e *Engine) Named(ctx context.Context, who Actor, l *List) ([]Project, error) {
+	var out []Project
+	f := Filter{Unit: l.UnitID, List: l.Number, Open: true, Sort: ByDeadline, Limit: MaxPage}
+	for {
+		page, err := e.List(ctx, who, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.Items {
+			if p.ListID == "" {
+				out = append(out, p)
+			}
+		}
+		if f.After = page.Next; f.After == "" {
+			return out, nil
+		}
+	}
+}

@@ -1,0 +1,28 @@
+-- +goose Up
+
+-- 双月实事清单. A project's column list holds the number that people wrote; list_id the list on which it stands.
+
+ALTER TABLE projects ADD COLUMN list_id text COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE projects ADD COLUMN carried bigint NOT NULL DEFAULT 0;
+
+CREATE TABLE lists (
+    id             uuid             NOT NULL PRIMARY KEY,
+    unit_id        uuid             NOT NULL REFERENCES units (id),
+    number         text COLLATE "C" NOT NULL,
+    name           text             NOT NULL,
+    period_from    date             NOT NULL,
+    period_to      date             NOT NULL,
+    state          text COLLATE "C" NOT NULL,
+    items          text,
+    created_by     text COLLATE "C" NOT NULL,
+    created_at     timestamptz      NOT NULL,
+    published_by   text COLLATE "C" NOT NULL,
+    published_at   timestamptz,
+    reconciling_at timestamptz,
+    closed_by      text COLLATE "C" NOT NULL,
+    closed_at      timestamptz,
+    version        bigint           NOT NULL,
+    UNIQUE (unit_id, number)
+);
+CREATE INDEX lists_period ON lists (period_from, id);
+CREATE INDEX lists_ending ON lists (state, period_to);

@@ -1,0 +1,28 @@
+-- +goose Up
+
+-- 双月实事清单. A project's column list holds the number that people wrote; list_id the list on which it stands.
+
+ALTER TABLE projects ADD COLUMN list_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE projects ADD COLUMN carried INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE lists (
+    id             TEXT     NOT NULL PRIMARY KEY CHECK (length(id) = 36),
+    unit_id        TEXT     NOT NULL REFERENCES units (id),
+    number         TEXT     NOT NULL,
+    name           TEXT     NOT NULL,
+    period_from    TEXT     NOT NULL CHECK (period_from GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'),
+    period_to      TEXT     NOT NULL CHECK (period_to GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'),
+    state          TEXT     NOT NULL,
+    items          TEXT,
+    created_by     TEXT     NOT NULL,
+    created_at     DATETIME NOT NULL,
+    published_by   TEXT     NOT NULL,
+    published_at   DATETIME,
+    reconciling_at DATETIME,
+    closed_by      TEXT     NOT NULL,
+    closed_at      DATETIME,
+    version        INTEGER  NOT NULL,
+    UNIQUE (unit_id, number)
+);
+CREATE INDEX lists_period ON lists (period_from, id);
+CREATE INDEX lists_ending ON lists (state, period_to);
