@@ -29,6 +29,9 @@ type Config struct {
 	Organisation string `yaml:"organisation"`
 	// Passwords is the profile that passwords must meet: standard, or mlps as assessors of 等级保护 ask for.
 	Passwords string `yaml:"passwords"`
+	// SecretKey encrypts what has to be stored and read back, such as passwords of mail servers: 32 bytes in base64.
+	// Further keys behind the first, parted by commas, only open what they sealed before it; empty for none.
+	SecretKey string `yaml:"secret_key"`
 	// Timezone is the IANA name of the zone that days begin and end in.
 	Timezone string `yaml:"timezone"`
 	// Language of texts when the reader's own is unknown: zh-CN or en.
@@ -43,6 +46,7 @@ type Config struct {
 	// Calendar is a CSV file, or a folder of them, with the working days of later years; empty for none.
 	Calendar string   `yaml:"calendar"`
 	Clock    Clock    `yaml:"clock"`
+	Notify   Notify   `yaml:"notify"`
 	Limits   Limits   `yaml:"limits"`
 	Timeouts Timeouts `yaml:"timeouts"`
 }
@@ -62,6 +66,14 @@ type Log struct {
 type Clock struct {
 	Sweep    string `yaml:"sweep"`     // cron expression of five fields, or @every DURATION
 	RemindAt string `yaml:"remind_at"` // HH:MM, the hour at which the day's reminders go out
+}
+
+// Notify says what messages may reach.
+type Notify struct {
+	// Networks are the private networks that mail servers and webhooks may lie in, such as 10.0.0.0/8, parted by
+	// commas. Without them only public addresses are reached, so that nobody can make the product knock at doors
+	// inside.
+	Networks string `yaml:"networks"`
 }
 
 // Limits bound what one caller may ask of the process.
@@ -103,7 +115,7 @@ func Default() Config {
 }
 
 // secrets are the keys whose value is never shown and may be read from a file of its own.
-var secrets = map[string]bool{"db": true}
+var secrets = map[string]bool{"db": true, "secret_key": true}
 
 // besideDatabase is where evidence goes when nobody says otherwise: with an SQLite file, so that copying one
 // folder copies everything.

@@ -370,9 +370,30 @@ func TestRedactedLoads(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 
-	want.DB = "postgres://u:hunter2@h/d"
+	want.DB, want.SecretKey = "postgres://u:hunter2@h/d", "hunter2"
 	if text := want.Redacted(); strings.Contains(text, "hunter2") || !strings.Contains(text, "u:xxxxx@h/d") {
 		t.Errorf("got\n%s", text)
+	}
+}
+
+// A key that is no key is a mistake that never repeats what was typed; networks are checked one by one.
+func TestSecretsAndNetworks(t *testing.T) {
+	good := strings.Repeat("A", 43) + "="
+	for _, tt := range []struct {
+		key, value string
+		wrong      string // part of the mistake, "" for none
+	}{
+		{"secret_key", good, ""}, {"secret_key", good + "," + good, ""},
+		{"secret_key", "hunter2", "32 bytes"}, {"secret_key", good + ",hunter2", "32 bytes"},
+		{"notify.networks", "10.0.0.0/8, fd00::/8", ""}, {"notify.networks", "10.0.0.0/8,10.0.0.1", `"10.0.0.1"`},
+	} {
+		_, err := Load("", lookup(nil), map[string]any{tt.key: tt.value})
+		switch {
+		case tt.wrong == "" && err != nil:
+			t.Errorf("%s %q: %v", tt.key, tt.value, err)
+		case tt.wrong != "" && (err == nil || !strings.Contains(err.Error(), tt.wrong) || strings.Contains(err.Error(), "hunter2")):
+			t.Errorf("%s %q: %v, want %s", tt.key, tt.value, err, tt.wrong)
+		}
 	}
 }
 

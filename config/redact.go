@@ -14,6 +14,9 @@ const hidden = "xxxxx"
 // "bihuan config check" prints.
 func (c Config) Redacted() string {
 	c.DB = redactDB(c.DB)
+	if c.SecretKey != "" {
+		c.SecretKey = hidden
+	}
 	b, err := yaml.Marshal(c)
 	if err != nil {
 		return fmt.Sprintf("# config: %v\n", err) // no field of ours can fail; a dump is no reason to panic

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -26,6 +28,7 @@ func (c Config) Validate() error {
 		}
 	}
 	v.publicURL(c.PublicURL)
+	v.secretKey(c.SecretKey)
 	v.timezone(c.Timezone)
 	v.oneOf("passwords", c.Passwords, "standard", "mlps")
 	v.oneOf("language", c.Language, "zh-CN", "en")
@@ -41,6 +44,12 @@ func (c Config) Validate() error {
 	}
 	if t, err := time.Parse("15:04", c.Clock.RemindAt); err != nil || t.Format("15:04") != c.Clock.RemindAt {
 		v.complain("clock.remind_at", "应为 HH:MM 形式的时刻，例如 09:00", "must be a time of day as HH:MM, such as 09:00")
+	}
+	for network := range strings.FieldsFuncSeq(c.Notify.Networks, separator) {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			v.complain("notify.networks", fmt.Sprintf("应为网段，例如 10.0.0.0/8，而不是 %q", network),
+				fmt.Sprintf("must be networks such as 10.0.0.0/8, not %q", network))
+		}
 	}
 	if c.Limits.Body < 1<<10 {
 		v.complain("limits.body", "不能小于 1KiB", "must be at least 1KiB")
@@ -144,6 +153,19 @@ func splitPostgres(rest string) (authority, path, query string) {
 	}
 	path, query, _ = strings.Cut(path, "?")
 	return authority, path, query
+}
+
+// separator parts the members of a list that is written as one value.
+func separator(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' || r == '\t' }
+
+// secretKey never repeats the value.
+func (v *validator) secretKey(keys string) {
+	for key := range strings.FieldsFuncSeq(keys, separator) {
+		if b, err := base64.StdEncoding.DecodeString(key); err != nil || len(b) != 32 {
+			v.complain("secret_key", "应为 32 字节的 Base64，可用 openssl rand -base64 32 生成", "must be 32 bytes in base64; make one with: openssl rand -base64 32")
+			return
+		}
+	}
 }
 
 func validPort(s string, lowest int) bool {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bihuan/engine/audit"
+	"bihuan/engine/calendar"
 )
 
 // ImportRow is one row of a ledger, ready to become a project.
@@ -214,6 +215,18 @@ func (e *Engine) List(ctx context.Context, who Actor, f Filter) (Page[Project], 
 func (e *Engine) Counts(ctx context.Context, who Actor, f Filter) (Counts, error) {
 	f.Scope, f.Now = who.scope(), e.now()
 	return e.Store.Count(ctx, f)
+}
+
+// Spans counts what of the projects that the actor may see fell into each of consecutive stretches of days. bounds
+// are the first days of the stretches, and at the end the day after the last.
+func (e *Engine) Spans(ctx context.Context, who Actor, f Filter, bounds []calendar.Date) ([]Span, error) {
+	f.Scope, f.Now = who.scope(), e.now()
+	out := make([]Span, max(0, len(bounds)-1))
+	for i := range out {
+		from, next := bounds[i], bounds[i+1]
+		out[i] = Span{From: from, To: next.AddDays(-1), Start: from.Start(e.Site.Location), End: next.Start(e.Site.Location)}
+	}
+	return out, e.Store.Spans(ctx, f, out)
 }
 
 // Trail selects entries within what the actor may see.

@@ -108,10 +108,12 @@ type EntryRow struct {
 	Hash  audit.Digest
 }
 
-// Page is a part of a longer answer. Next is the cursor of the following page, "" at the end.
+// Page is a part of a longer answer. Next is the cursor of the following page, "" at the end; Prev that of the page
+// before, "" at the beginning and where a list is not read backwards.
 type Page[T any] struct {
 	Items []T
 	Next  string
+	Prev  string
 }
 
 // MaxPage is the largest page that a filter may ask for.
@@ -122,9 +124,13 @@ type Sort string
 
 // The orders. All end with the id, so that pages never overlap.
 const (
-	ByNewest   Sort = "newest"   // newest first (default)
-	ByDeadline Sort = "deadline" // earliest 办结时限 first, those without one last
-	ByUpdated  Sort = "updated"  // last changed first
+	ByNewest   Sort = "newest"        // newest first (default)
+	ByOldest   Sort = "oldest"        // the other way round
+	ByDeadline Sort = "deadline"      // earliest 办结时限 first, those without one last
+	ByLatest   Sort = "deadline_desc" // latest 办结时限 first, those without one last
+	ByUpdated  Sort = "updated"       // last changed first
+	ByStale    Sort = "updated_asc"   // longest unchanged first
+	ByLight    Sort = "light"         // red, orange, yellow, green, then none; within each by ByDeadline
 )
 
 // Filter selects projects. The zero value selects all that the scope allows, newest first.
@@ -132,21 +138,28 @@ type Filter struct {
 	Scope   *Scope // nil: everything (the engine's own use)
 	Kind    string
 	Unit    UnitID // the unit and everything under it
+	Alone   bool   // with Unit: the unit itself, without what is under it
 	Stage   []StageID
 	Light   []Light
 	Owner   UserID
 	List    string
-	Text    string // in number or title
+	Text    string // in number or title, or in the name of the unit or the owner
 	Overdue *bool  // recorded 逾期 under the present deadline
+	Ever    *bool  // 曾逾期: recorded 逾期 under any deadline
 	Waiting []Role // waits for an answer by one of these roles
+	Pending bool   // with a request that waits for an answer
 	Open    bool   // neither 已销号 nor 撤项
+	Kept    bool   // not 撤项
 	Digest  string // pinned to this definition
 	Unknown bool   // with a date in a year whose holiday list was not loaded
 
+	DueFrom, DueTo       calendar.Date // 办结时限 within these days, both included; zero: no bound
+	ClosedFrom, ClosedTo time.Time     // 销号 at or after, before; zero: no bound
+
 	Now   time.Time // moment at which lights are computed
 	Sort  Sort
-	After string
-	Limit int // 1…MaxPage; 0 = 50
+	After string // cursor: Next or Prev of a page
+	Limit int    // 1…MaxPage; 0 = 50
 }
 
 // Scope bounds what a person reads: everything under the paths, and whatever they have a part in.
@@ -177,14 +190,28 @@ type Counts struct {
 	Waiting int             `json:"waiting"` // with a pending request
 	OnTime  int             `json:"on_time"` // closed and never overdue
 	ByUnit  []UnitCount     `json:"by_unit"`
+
+	StageLights map[StageID]map[Light]int `json:"stage_lights"` // ByStage, parted by light
 }
 
 // UnitCount is the sum for one leading unit.
 type UnitCount struct {
-	UnitID  UnitID `json:"unit_id"`
-	Total   int    `json:"total"`
-	Closed  int    `json:"closed"`
-	Overdue int    `json:"overdue"`
+	UnitID    UnitID `json:"unit_id"`
+	Total     int    `json:"total"`
+	Closed    int    `json:"closed"`
+	Overdue   int    `json:"overdue"`
+	OnTime    int    `json:"on_time"`   // closed and never overdue
+	Late      int    `json:"late"`      // overdue and not closed, 撤项 left out
+	Cancelled int    `json:"cancelled"` // 撤项
+}
+
+// Span is a stretch of days with what fell into it.
+type Span struct {
+	From, To   calendar.Date // both included
+	Start, End time.Time     // the same as moments: at or after Start, before End
+	Due        int           // 办结时限 within it, 撤项 left out
+	Closed     int           // 销号 within it
+	OnTime     int           // of those, never overdue
 }
 
 // Reader is what handlers see: nothing in it writes.
@@ -192,6 +219,7 @@ type Reader interface {
 	Project(ctx context.Context, id ProjectID) (Project, error)
 	Projects(ctx context.Context, f Filter) (Page[Project], error)
 	Count(ctx context.Context, f Filter) (Counts, error)
+	Spans(ctx context.Context, f Filter, spans []Span) error // fills the numbers in; spans follow one another
 	Entries(ctx context.Context, f EntryFilter) (Page[EntryRow], error)
 	Evidence(ctx context.Context, id ProjectID) ([]Evidence, error)
 	Reminders(ctx context.Context, id ProjectID) ([]Reminder, error)

@@ -17,7 +17,7 @@ var OlderVersion = olderVersion
 func Columns() map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for _, t := range []table{projects, evidence, reminders, units, users, tokens, delegations, definitions, entries, keys, days,
-		lists, tableOf(&subjectRow{}), tableOf(&counterRow{})} {
+		lists, savedViews, tableOf(&subjectRow{}), tableOf(&counterRow{})} {
 		out[t.name] = map[string]bool{}
 		for i, c := range t.columns {
 			out[t.name][c] = t.emptyIs[c] || nullable(t.fields[i])
@@ -52,16 +52,17 @@ func (db *DB) ListPlan(ctx context.Context, f engine.Filter) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return db.pagePlan(ctx, w, orders[f.Sort], f.After)
+	o, _ := orderOf(f.Sort)
+	return db.pagePlan(ctx, w, o, f)
 }
 
 // DuePlan is ListPlan for Due.
 func (db *DB) DuePlan(ctx context.Context, now time.Time, after string) (string, error) {
-	return db.pagePlan(ctx, dueAt(now), dueOrder, after)
+	return db.pagePlan(ctx, dueAt(now), dueOrder, engine.Filter{After: after})
 }
 
-func (db *DB) pagePlan(ctx context.Context, w where, o order, after string) (string, error) {
-	legs, err := o.legs(w, after)
+func (db *DB) pagePlan(ctx context.Context, w where, o order, f engine.Filter) (string, error) {
+	legs, _, err := o.legs(w, f)
 	if err != nil {
 		return "", err
 	}

@@ -58,9 +58,11 @@ func newCrowd(t *testing.T, db *storage.DB) *crowd {
 	add("d", "u12-9", func(p *engine.Project) { p.Assistants, p.Kind = []engine.UserID{c.owner.ID, c.assistant.ID}, "shuji" })
 	add("e", "u12x", func(p *engine.Project) {
 		p.Stage, p.Deadline, p.ClosedAt, p.List = engine.Closed, calendar.MustDate("2026-10-01"), past, "2026-6"
+		p.YellowAt = past // a light that it had
 	})
 	add("f", "u2", func(p *engine.Project) {
 		p.Stage, p.Deadline, p.RedAt, p.List, p.EverOverdue = engine.Closed, calendar.MustDate("2026-10-01"), past, "2026-6", true
+		p.ClosedAt = ptr(start)
 	})
 	add("100%_G", "u2", func(p *engine.Project) { p.Stage, p.OverdueAt, p.EverOverdue = engine.Shelved, past, true })
 	add("100x_h", "u2%", func(p *engine.Project) {
@@ -97,6 +99,8 @@ func TestFilter(t *testing.T) {
 			{"a leaf", engine.Filter{Unit: id("u123")}, "c"},
 			{"a unit and what is under it, not what begins alike", engine.Filter{Unit: id("u12")}, "d b"},
 			{"a wide unit", engine.Filter{Unit: id("u1")}, "e d c b a"},
+			{"a unit alone", engine.Filter{Unit: id("u12"), Alone: true}, "b"},
+			{"an unknown unit alone", engine.Filter{Unit: engine.UnitID(newID()), Alone: true}, ""},
 			{"a path with a wild card", engine.Filter{Unit: id("u2%")}, "100x_h"},
 			{"a unit without projects", engine.Filter{Unit: id("root")}, ""},
 			{"an unknown unit", engine.Filter{Unit: engine.UnitID(newID())}, ""},
@@ -110,12 +114,24 @@ func TestFilter(t *testing.T) {
 			{"a list", engine.Filter{List: "2026-6"}, "f e"},
 			{"text in the number, whatever its case", engine.Filter{Text: "ss2026-0003"}, "c"},
 			{"text in the title", engine.Filter{Text: "_g"}, "100%_G"},
+			{"text in the unit's name", engine.Filter{Text: "U12-"}, "d"},
+			{"text in the owner's name", engine.Filter{Text: "人 own"}, "b"},
 			{"text with a wild card", engine.Filter{Text: "0%_"}, "100%_G"},
 			{"text with the escape", engine.Filter{Text: `\`}, ""},
 			{"text that no database holds", engine.Filter{Text: "a\x00"}, ""},
 			{"stages that no database holds", engine.Filter{Stage: []engine.StageID{"plan", "\xff"}}, ""},
 			{"overdue", engine.Filter{Overdue: ptr(true)}, "100x_h 100%_G"},
 			{"not overdue", engine.Filter{Overdue: ptr(false)}, "f e d c b a"},
+			{"ever overdue", engine.Filter{Ever: ptr(true)}, "100%_G f"},
+			{"never overdue", engine.Filter{Ever: ptr(false), Stage: []engine.StageID{engine.Closed}}, "e"},
+			{"pending", engine.Filter{Pending: true}, "b"},
+			{"not cancelled", engine.Filter{Kept: true, Unit: id("u2")}, "100%_G f"},
+			{"due from", engine.Filter{DueFrom: calendar.MustDate("2026-11-01")}, "100x_h c b"},
+			{"due to", engine.Filter{DueTo: calendar.MustDate("2026-10-01")}, "f e a"},
+			{"due on a day", engine.Filter{DueFrom: calendar.MustDate("2026-11-01"), DueTo: calendar.MustDate("2026-11-01")}, "100x_h"},
+			{"closed from", engine.Filter{ClosedFrom: start}, "f"},
+			{"closed to", engine.Filter{ClosedTo: start}, "e"},
+			{"closed within, in another zone", engine.Filter{ClosedFrom: start.Add(-time.Hour).In(time.FixedZone("CST", 8*3600)), ClosedTo: start.Add(time.Second)}, "f e"},
 			{"waiting for one of two", engine.Filter{Waiting: []engine.Role{engine.Leader, engine.Owner}}, "c"},
 			{"waiting for a role among others", engine.Filter{Waiting: []engine.Role{engine.Supervisor}}, "c b"},
 			{"waiting for part of a role's name", engine.Filter{Waiting: []engine.Role{"super", "leader,supervisor,x", "%"}}, ""},
@@ -126,6 +142,11 @@ func TestFilter(t *testing.T) {
 				Light: []engine.Light{engine.Yellow}, Now: start, Waiting: []engine.Role{engine.Supervisor}, Scope: scope(nobody, "/1/")}, "b"},
 
 			{"by deadline, those without one last", engine.Filter{Sort: engine.ByDeadline}, "a e f 100x_h b c d 100%_G"},
+			{"by deadline, latest first", engine.Filter{Sort: engine.ByLatest}, "c b 100x_h f e a 100%_G d"},
+			{"oldest first", engine.Filter{Sort: engine.ByOldest}, "a b c d e f 100%_G 100x_h"},
+			{"by light", engine.Filter{Sort: engine.ByLight, Now: start}, "a c b e f 100x_h d 100%_G"},
+			{"by light, later", engine.Filter{Sort: engine.ByLight, Now: start.Add(1000 * time.Hour)}, "a b c e f 100x_h d 100%_G"},
+			{"longest unchanged first", engine.Filter{Sort: engine.ByStale, Limit: 2}, "a b"},
 			{"last changed first", engine.Filter{Sort: engine.ByUpdated, Limit: 2}, "100x_h 100%_G"},
 
 			{"nobody's scope", engine.Filter{Scope: scope(nobody)}, ""},
@@ -165,18 +186,29 @@ func TestFilter(t *testing.T) {
 // checkCounts compares a sum with one made by hand.
 func checkCounts(t *testing.T, got engine.Counts, list []engine.Project, now time.Time) {
 	t.Helper()
-	want := engine.Counts{ByStage: map[engine.StageID]int{}, ByLight: map[engine.Light]int{}, ByUnit: []engine.UnitCount{}}
+	want := engine.Counts{ByStage: map[engine.StageID]int{}, ByLight: map[engine.Light]int{}, ByUnit: []engine.UnitCount{},
+		StageLights: map[engine.StageID]map[engine.Light]int{}}
 	units := map[engine.UnitID]engine.UnitCount{}
 	for _, p := range list {
 		want.Total++
 		want.ByStage[p.Stage]++
 		want.ByLight[p.Light(now)]++
+		if want.StageLights[p.Stage] == nil {
+			want.StageLights[p.Stage] = map[engine.Light]int{}
+		}
+		want.StageLights[p.Stage][p.Light(now)]++
 		u := units[p.UnitID]
 		u.UnitID = p.UnitID
 		u.Total++
 		if p.OverdueAt != nil {
 			want.Overdue++
 			u.Overdue++
+			if p.Stage != engine.Closed && p.Stage != engine.Cancelled {
+				u.Late++
+			}
+		}
+		if p.Stage == engine.Cancelled {
+			u.Cancelled++
 		}
 		if p.Request != nil {
 			want.Waiting++
@@ -185,6 +217,7 @@ func checkCounts(t *testing.T, got engine.Counts, list []engine.Project, now tim
 			u.Closed++
 			if !p.EverOverdue {
 				want.OnTime++
+				u.OnTime++
 			}
 		}
 		units[p.UnitID] = u
@@ -196,6 +229,43 @@ func checkCounts(t *testing.T, got engine.Counts, list []engine.Project, now tim
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("counts (-by hand +read):\n%s", diff)
 	}
+}
+
+func TestSpans(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		c := newCrowd(t, db)
+		zone := time.FixedZone("CST", 8*3600)
+		span := func(from, to string) engine.Span {
+			f, l := calendar.MustDate(from), calendar.MustDate(to)
+			return engine.Span{From: f, To: l, Start: f.Start(zone), End: l.AddDays(1).Start(zone)}
+		}
+		for _, test := range []struct {
+			name   string
+			filter engine.Filter
+			spans  []engine.Span
+			want   [][3]int // due, closed, on time
+		}{
+			{"months", engine.Filter{}, []engine.Span{span("2026-09-01", "2026-09-30"), span("2026-10-01", "2026-10-31"), span("2026-11-01", "2026-11-30")},
+				[][3]int{{1, 2, 1}, {2, 0, 0}, {0, 0, 0}}},
+			{"days, and what lies outside is nobody's", engine.Filter{}, []engine.Span{span("2026-10-01", "2026-10-01"), span("2026-10-02", "2026-12-01")},
+				[][3]int{{2, 0, 0}, {2, 0, 0}}},
+			{"one", engine.Filter{}, []engine.Span{span("2026-09-24", "2026-09-24")}, [][3]int{{0, 2, 1}}},
+			{"what the filter selects", engine.Filter{Scope: &engine.Scope{Paths: []string{"/1/"}}}, []engine.Span{span("2026-09-01", "2026-10-31")}, [][3]int{{2, 1, 1}}},
+			{"nothing", engine.Filter{Unit: "x"}, []engine.Span{span("2026-09-01", "2026-10-31")}, [][3]int{{}}},
+			{"no spans", engine.Filter{}, nil, nil},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				c.must(db.Spans(t.Context(), test.filter, test.spans))
+				var got [][3]int
+				for _, s := range test.spans {
+					got = append(got, [3]int{s.Due, s.Closed, s.OnTime})
+				}
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("due, closed, on time (-want +got):\n%s", diff)
+				}
+			})
+		}
+	})
 }
 
 func TestProjectOfAnyID(t *testing.T) {

@@ -22,28 +22,62 @@ func pageSize(limit int) int {
 	return min(limit, engine.MaxPage)
 }
 
-// order is the order of a list: a column, then the id.
+// order is the order of a list: stretches one after the other, each read from an index in its own order.
 type order struct {
+	name      string // as cursors name it
+	stretches []stretch
+}
+
+// stretch is a part of a list that one index gives in order: by a column, then by the id.
+type stretch struct {
+	only   string // condition that parts it from the other stretches, "" for none
 	column string // "" orders by id alone
 	down   bool
-	time   bool // the column holds times, not dates
-	// nulls says that rows without a value follow those with one. They are read in a second step, because no
-	// index gives both in one range.
-	nulls bool
+	time   bool         // the column holds times, not dates
+	light  engine.Light // "" or the only one of its projects
 }
 
-var orders = map[engine.Sort]order{
-	"":                {down: true},
-	engine.ByNewest:   {down: true},
-	engine.ByDeadline: {column: "deadline", nulls: true},
-	engine.ByUpdated:  {column: "updated_at", down: true, time: true},
+// orderOf returns the order of a sort.
+func orderOf(sort engine.Sort) (order, bool) {
+	// Rows without a value follow those with one, whatever the direction.
+	dated := func(down bool) []stretch {
+		return []stretch{{only: "p.deadline IS NOT NULL", column: "deadline", down: down}, {only: "p.deadline IS NULL", down: down}}
+	}
+	switch sort {
+	case "", engine.ByNewest:
+		return order{"", []stretch{{down: true}}}, true
+	case engine.ByOldest:
+		return order{"oldest", []stretch{{}}}, true
+	case engine.ByDeadline:
+		return order{"deadline", dated(false)}, true
+	case engine.ByLatest:
+		return order{"latest", dated(true)}, true
+	case engine.ByUpdated:
+		return order{"updated_at", []stretch{{column: "updated_at", down: true, time: true}}}, true
+	case engine.ByStale:
+		return order{"stale", []stretch{{column: "updated_at", time: true}}}, true
+	case engine.ByLight:
+		o := order{name: "light"}
+		for _, l := range []engine.Light{engine.Red, engine.Orange, engine.Yellow, engine.Green} {
+			o.stretches = append(o.stretches, stretch{only: openSQL, column: "deadline", light: l}) // they all have a deadline
+		}
+		for _, s := range dated(false) {
+			s.light = engine.NoLight
+			o.stretches = append(o.stretches, s)
+		}
+		return o, true
+	}
+	return order{}, false
 }
 
-// cursor is the last row of a page: where the next one goes on. It is opaque to callers, not secret.
+// cursor is the last row of a page: where the next one goes on; or the first, where the one before ends. It is
+// opaque to callers, not secret.
 type cursor struct {
-	Order string `json:"o"`           // so that a cursor of another order is refused
-	At    string `json:"v,omitempty"` // value of the column
-	ID    string `json:"i"`
+	Order   string `json:"o"`           // so that a cursor of another order is refused
+	Stretch int    `json:"s,omitempty"` // of the row, in its order
+	At      string `json:"v,omitempty"` // value of the column
+	ID      string `json:"i"`
+	Back    bool   `json:"b,omitempty"` // read backwards from here
 }
 
 func (c cursor) String() string {
@@ -87,25 +121,25 @@ func (c cursor) arg(isTime bool) (any, error) {
 	return d.String(), nil
 }
 
-func (o order) direction() (compare, sort string) {
-	if o.down {
+func (s stretch) direction() (compare, sort string) {
+	if s.down {
 		return "<", " DESC"
 	}
 	return ">", ""
 }
 
-// clause returns ORDER BY for the order.
-func (o order) clause() string {
-	_, sort := o.direction()
-	if o.column == "" {
+// clause returns ORDER BY for the stretch.
+func (s stretch) clause() string {
+	_, sort := s.direction()
+	if s.column == "" {
 		return " ORDER BY p.id" + sort
 	}
-	return " ORDER BY p." + o.column + sort + ", p.id" + sort
+	return " ORDER BY p." + s.column + sort + ", p.id" + sort
 }
 
-// value returns what a cursor after the project holds, "" when its column has no value.
-func (o order) value(p *engine.Project) string {
-	switch o.column {
+// value returns what a cursor at the project holds.
+func (s stretch) value(p *engine.Project) string {
+	switch s.column {
 	case "deadline":
 		return p.Deadline.String()
 	case "updated_at":
@@ -118,7 +152,7 @@ func (o order) value(p *engine.Project) string {
 
 // Projects returns a page of the projects that the filter selects; see engine.Filter.
 func (db *DB) Projects(ctx context.Context, f engine.Filter) (engine.Page[engine.Project], error) {
-	o, known := orders[f.Sort]
+	o, known := orderOf(f.Sort)
 	if !known {
 		return engine.Page[engine.Project]{}, &engine.Error{Kind: engine.Invalid, Field: "sort", Key: "page.bad_sort",
 			Args: map[string]any{"sort": string(f.Sort)}}
@@ -127,69 +161,79 @@ func (db *DB) Projects(ctx context.Context, f engine.Filter) (engine.Page[engine
 	if err != nil || !ok {
 		return engine.Page[engine.Project]{}, err
 	}
-	return db.page(ctx, w, o, f.After, f.Limit)
+	return db.page(ctx, w, o, f)
 }
 
-// leg is a stretch of a list that one index gives in order.
+// leg is a stretch, or what lies before or after a cursor in it, ready to be read.
 type leg struct {
-	where where
-	order order
+	where  where
+	number int // of the stretch
+	stretch
 }
 
-// legs returns what has to be read, one after the other, for the rows after the cursor.
-func (o order) legs(w where, after string) ([]leg, error) {
-	compare, _ := o.direction()
-	byID := order{down: o.down}
-	from := func(condition string, args ...any) where {
-		out := where{slices.Clone(w.conditions), slices.Clone(w.args)}
-		if condition != "" {
-			out.and(condition, args...)
+// legs returns what has to be read, one after the other, for the rows after the filter's cursor; or, if that points
+// backwards, for those before it, nearest first.
+func (o order) legs(w where, f engine.Filter) (legs []leg, back bool, err error) {
+	var c cursor
+	if f.After != "" {
+		if c, err = parseCursor(f.After, o.name); err != nil {
+			return nil, false, err
 		}
-		return out
-	}
-	missing := "p." + o.column + " IS NULL"
-	if after == "" {
-		if !o.nulls {
-			return []leg{{w, o}}, nil
+		if c.Stretch < 0 || c.Stretch >= len(o.stretches) {
+			return nil, false, badCursor()
 		}
-		return []leg{{from("p." + o.column + " IS NOT NULL"), o}, {from(missing), byID}}, nil
 	}
-	c, err := parseCursor(after, o.column)
-	if err != nil {
-		return nil, err
+	for i, s := range o.stretches {
+		if f.After != "" && (c.Back && i > c.Stretch || !c.Back && i < c.Stretch) {
+			continue
+		}
+		if c.Back {
+			s.down = !s.down
+		}
+		l := leg{where{slices.Clone(w.conditions), slices.Clone(w.args)}, i, s}
+		if s.only != "" {
+			l.where.and(s.only)
+		}
+		if s.light != "" {
+			light, args := lightSQL(f.Now)
+			l.where.and(light+" = ?", append(args, string(s.light))...)
+		}
+		if f.After != "" && i == c.Stretch {
+			compare, _ := s.direction()
+			if s.column == "" {
+				l.where.and("p.id "+compare+" ?", c.ID)
+			} else {
+				v, err := c.arg(s.time)
+				if err != nil {
+					return nil, false, err
+				}
+				l.where.and("(p."+s.column+", p.id) "+compare+" (?, ?)", v, c.ID)
+			}
+		}
+		legs = append(legs, l)
 	}
-	if o.column == "" {
-		return []leg{{from("p.id "+compare+" ?", c.ID), o}}, nil
+	if c.Back {
+		slices.Reverse(legs)
 	}
-	if o.nulls && c.At == "" {
-		return []leg{{from(missing+" AND p.id "+compare+" ?", c.ID), byID}}, nil
-	}
-	v, err := c.arg(o.time)
-	if err != nil {
-		return nil, err
-	}
-	out := []leg{{from("(p."+o.column+", p.id) "+compare+" (?, ?)", v, c.ID), o}}
-	if o.nulls {
-		out = append(out, leg{from(missing), byID})
-	}
-	return out, nil
+	return legs, c.Back, nil
 }
 
 // query returns the leg's query. The path is looked up row by row, because a join could make the planner leave
 // the order of the index.
 func (l leg) query(limit int) (string, []any) {
 	return "SELECT " + projects.quoted("p.") + ", (SELECT u.path FROM units u WHERE u.id = p.unit_id) AS unit_path FROM projects p WHERE " +
-		l.where.String() + l.order.clause() + fmt.Sprintf(" LIMIT %d", limit), l.where.args
+		l.where.String() + l.clause() + fmt.Sprintf(" LIMIT %d", limit), l.where.args
 }
 
-// page reads the rows after the cursor.
-func (db *DB) page(ctx context.Context, w where, o order, after string, limit int) (engine.Page[engine.Project], error) {
+// page reads the rows after or before the filter's cursor.
+func (db *DB) page(ctx context.Context, w where, o order, f engine.Filter) (engine.Page[engine.Project], error) {
 	var page engine.Page[engine.Project]
-	legs, err := o.legs(w, after)
+	legs, back, err := o.legs(w, f)
 	if err != nil {
 		return page, err
 	}
-	size := pageSize(limit)
+	size := pageSize(f.Limit)
+	var from []int // the stretch of each item
 	for _, l := range legs {
 		if len(page.Items) > size {
 			break
@@ -199,12 +243,30 @@ func (db *DB) page(ctx context.Context, w where, o order, after string, limit in
 		if err := db.reader(ctx).Raw(query, args...).Scan(&rows).Error; err != nil {
 			return page, fmt.Errorf("list of projects: %w", err)
 		}
+		for range rows {
+			from = append(from, l.number)
+		}
 		page.Items = append(page.Items, rows...)
 	}
-	if len(page.Items) > size { // one more than asked for tells that there is a next page
-		page.Items = page.Items[:size]
-		last := &page.Items[size-1]
-		page.Next = cursor{Order: o.column, At: o.value(last), ID: string(last.ID)}.String()
+	more := len(page.Items) > size // one more than asked for tells that there is another page
+	if more {
+		page.Items, from = page.Items[:size], from[:size]
+	}
+	if back {
+		slices.Reverse(page.Items)
+		slices.Reverse(from)
+	}
+	if len(page.Items) == 0 {
+		return page, nil
+	}
+	at := func(i int, back bool) string {
+		return cursor{o.name, from[i], o.stretches[from[i]].value(&page.Items[i]), string(page.Items[i].ID), back}.String()
+	}
+	if more && !back || back { // a page that was read backwards lies before its cursor
+		page.Next = at(len(page.Items)-1, false)
+	}
+	if more && back || !back && f.After != "" {
+		page.Prev = at(0, true)
 	}
 	return page, nil
 }

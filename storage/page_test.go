@@ -27,6 +27,14 @@ func scattered(t *testing.T, db *storage.DB) *world {
 				p.Deadline = calendar.MustDate("2026-12-01").AddDays(i % 4)
 			}
 			p.UpdatedAt = start.Add(time.Duration(i%5) * time.Microsecond)
+			switch i % 5 {
+			case 1:
+				p.RedAt = ptr(start)
+			case 2:
+				p.YellowAt, p.RedAt = ptr(start), ptr(start.Add(time.Hour))
+			case 3:
+				p.Stage = engine.Closed
+			}
 			if i%2 == 0 {
 				p.NextAt = ptr(start.Add(time.Duration(i%7) * time.Microsecond))
 			}
@@ -72,8 +80,9 @@ func TestPagesOfProjects(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		w := scattered(t, db)
 		rapid.Check(t, func(rt *rapid.T) {
-			f := engine.Filter{Limit: engine.MaxPage}
-			f.Sort = rapid.SampledFrom([]engine.Sort{"", engine.ByNewest, engine.ByDeadline, engine.ByUpdated}).Draw(rt, "sort")
+			f := engine.Filter{Limit: engine.MaxPage, Now: start}
+			f.Sort = rapid.SampledFrom([]engine.Sort{"", engine.ByNewest, engine.ByOldest, engine.ByDeadline, engine.ByLatest, engine.ByUpdated, engine.ByStale,
+				engine.ByLight}).Draw(rt, "sort")
 			count := scatter
 			if rapid.Bool().Draw(rt, "one unit") {
 				f.Unit, count = w.units["a"].ID, scatter/2
@@ -85,12 +94,57 @@ func TestPagesOfProjects(t *testing.T) {
 			if !slices.IsSortedFunc(whole.Items, func(a, b engine.Project) int { return inOrder(f.Sort, &a, &b) }) {
 				rt.Fatalf("not in the order %q", f.Sort)
 			}
-			checkPages(rt, whole.Items, projectID, func(after string, limit int) (engine.Page[engine.Project], error) {
+			read := func(after string, limit int) (engine.Page[engine.Project], error) {
 				f.After, f.Limit = after, limit
 				return db.Projects(t.Context(), f)
-			})
+			}
+			checkPages(rt, whole.Items, projectID, read)
+			checkWayBack(rt, whole.Items, read)
 		})
 	})
+}
+
+// checkWayBack reads to the end of a list and back again, page by page: what is before a page is what was read before
+// it, and only the first page has nothing before it.
+func checkWayBack(t *rapid.T, whole []engine.Project, read func(after string, limit int) (engine.Page[engine.Project], error)) {
+	size := rapid.IntRange(1, scatter).Draw(t, "size on the way back")
+	var last engine.Page[engine.Project]
+	for after, first := "", true; first || after != ""; first = false {
+		page, err := read(after, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (page.Prev == "") != first {
+			t.Fatalf("page after %q: the cursor of the one before is %q", after, page.Prev)
+		}
+		last, after = page, page.Next
+	}
+	got := last.Items
+	for last.Prev != "" {
+		page, err := read(last.Prev, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Next == "" || len(page.Items) == 0 || page.Prev != "" && len(page.Items) != size {
+			t.Fatalf("on the way back a page of %d, next %q, previous %q", len(page.Items), page.Next, page.Prev)
+		}
+		again, err := read(page.Next, size)
+		if err != nil || projectID(again.Items[0]) != projectID(last.Items[0]) {
+			t.Fatalf("forward again: %v, %v", again.Items, err)
+		}
+		got = append(slices.Clone(page.Items), got...)
+		last = page
+	}
+	var want, have []string
+	for i := range whole {
+		want = append(want, projectID(whole[i]))
+	}
+	for i := range got {
+		have = append(have, projectID(got[i]))
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Fatalf("pages read backwards differ from the whole (-whole +pages):\n%s", diff)
+	}
 }
 
 func TestPagesOfWhatIsDue(t *testing.T) {
@@ -155,6 +209,21 @@ func TestPagesOfEntries(t *testing.T) {
 func inOrder(s engine.Sort, a, b *engine.Project) int {
 	byID := strings.Compare(string(a.ID), string(b.ID))
 	switch s {
+	case engine.ByOldest:
+		return byID
+	case engine.ByLight:
+		rank := map[engine.Light]int{engine.Red: 0, engine.Orange: 1, engine.Yellow: 2, engine.Green: 3, engine.NoLight: 4}
+		if c := rank[a.Light(start)] - rank[b.Light(start)]; c != 0 {
+			return c
+		}
+		return inOrder(engine.ByDeadline, a, b)
+	case engine.ByLatest:
+		if a.Deadline.IsZero() == b.Deadline.IsZero() {
+			return -inOrder(engine.ByDeadline, a, b)
+		}
+		return inOrder(engine.ByDeadline, a, b)
+	case engine.ByStale:
+		return -inOrder(engine.ByUpdated, a, b)
 	case engine.ByDeadline:
 		if a.Deadline.IsZero() != b.Deadline.IsZero() {
 			return map[bool]int{true: 1, false: -1}[a.Deadline.IsZero()]
@@ -201,8 +270,8 @@ func TestBadCursors(t *testing.T) {
 		w.must(err)
 		trail, err := db.Entries(t.Context(), engine.EntryFilter{Limit: 1})
 		w.must(err)
-		for _, cursor := range []string{"x", "!", "e30", "bnVsbA", newest.Next + "x", trail.Next, strings.Repeat("A", 5000)} {
-			for _, sort := range []engine.Sort{"", engine.ByDeadline, engine.ByUpdated} {
+		for _, cursor := range []string{"x", "!", "e30", "bnVsbA", newest.Next + "x", trail.Next, "eyJvIjoiIiwicyI6NywiaSI6IjAxOTk4ODg4LTAwMDAtNzAwMC04MDAwLTAwMDAwMDAwMDAwMCJ9", strings.Repeat("A", 5000)} {
+			for _, sort := range []engine.Sort{"", engine.ByOldest, engine.ByDeadline, engine.ByLatest, engine.ByUpdated, engine.ByStale, engine.ByLight} {
 				_, err := db.Projects(t.Context(), engine.Filter{Sort: sort, After: cursor})
 				checkKey(t, fmt.Sprintf("list by %q after %.20q", sort, cursor), err, "page.bad_cursor")
 			}

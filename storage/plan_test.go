@@ -36,6 +36,9 @@ func busy(t *testing.T, db *storage.DB) (w *world, owner engine.User) {
 		p.Kind = []string{"shishi", "shishi", "shuji"}[i%3]
 		p.Deadline = calendar.MustDate("2026-01-01").AddDays(i % 365)
 		p.UpdatedAt = start.Add(time.Duration(i*7919%count) * time.Minute)
+		if p.Stage == engine.Closed {
+			p.ClosedAt = ptr(start.Add(time.Duration(i) * time.Hour))
+		}
 		p.Definition = fmt.Sprint("d", i%5)
 		if i%50 == 0 {
 			p.Owner, p.List, p.Waiting = owner.ID, fmt.Sprint("2026-", i%6), ",supervisor,"
@@ -83,21 +86,34 @@ func checkPlans(t *testing.T, w *world, owner engine.User) {
 	w.must(err)
 	byDay, err := db.Projects(t.Context(), engine.Filter{Limit: 5, Sort: engine.ByDeadline})
 	w.must(err)
+	open, err := db.Projects(t.Context(), engine.Filter{Limit: 5, Open: true, Sort: engine.ByDeadline})
+	w.must(err)
+	openSecond, err := db.Projects(t.Context(), engine.Filter{Limit: 5, Open: true, Sort: engine.ByDeadline, After: open.Next})
+	w.must(err)
 	due, err := db.Due(t.Context(), start, "", 5)
 	w.must(err)
 	entries, err := db.Entries(t.Context(), engine.EntryFilter{Limit: 5})
 	w.must(err)
 	const pk = "projects_pkey|sqlite_autoindex_projects_1"
-	for _, test := range []struct {
+	type row struct {
 		name  string
 		plan  func() (string, error)
 		index string // one of these
 		few   bool   // so little that collecting and sorting it may be right
-	}{
+	}
+	rows := []row{
 		{"everything", list(engine.Filter{}), pk, false},
 		{"the next page", list(engine.Filter{After: page.Next}), pk, false},
 		{"by deadline", list(engine.Filter{Sort: engine.ByDeadline}), "projects_deadline", false},
 		{"by deadline, the next page", list(engine.Filter{Sort: engine.ByDeadline, After: byDay.Next}), "projects_deadline", false},
+		{"by deadline, latest first", list(engine.Filter{Sort: engine.ByLatest}), "projects_deadline", false},
+		{"oldest first", list(engine.Filter{Sort: engine.ByOldest}), pk, false},
+		{"what is open, by deadline", list(engine.Filter{Open: true, Sort: engine.ByDeadline}), "projects_open_deadline", false},
+		{"what is open, the page before", list(engine.Filter{Open: true, Sort: engine.ByDeadline, After: openSecond.Prev}), "projects_open_deadline|projects_deadline", false},
+		{"what is open", list(engine.Filter{Open: true}), pk, false},
+		{"longest unchanged", list(engine.Filter{Sort: engine.ByStale}), "projects_updated", false},
+		{"due within days", list(engine.Filter{DueFrom: calendar.MustDate("2026-03-02"), DueTo: calendar.MustDate("2026-03-08"), Sort: engine.ByDeadline}), "projects_deadline", false},
+		{"closed within a week", list(engine.Filter{ClosedFrom: start, ClosedTo: start.Add(2 * time.Hour)}), "projects_closed", true},
 		{"last changed", list(engine.Filter{Sort: engine.ByUpdated}), "projects_updated", false},
 		{"a leaf", list(engine.Filter{Unit: leaf.ID}), "projects_unit", false},
 		{"a branch of the tree", list(engine.Filter{Unit: branch.ID}), "projects_unit|" + pk, true},
@@ -122,7 +138,13 @@ func checkPlans(t *testing.T, w *world, owner engine.User) {
 		{"a leaf's trail", trail(engine.EntryFilter{Unit: leaf.ID}), "entries_unit", false},
 		{"a span of time", trail(engine.EntryFilter{From: start.Add(time.Hour), To: start.Add(65 * time.Minute)}), "entries_at", false},
 		{"the beginning", trail(engine.EntryFilter{To: start.Add(time.Minute), OldestFirst: true}), "entries_at", false},
-	} {
+	}
+	if db.Backend() == storage.SQLite { // PostgreSQL knows that this table is small enough to read whole
+		rows = append(rows,
+			row{"red ones, by deadline", list(engine.Filter{Light: []engine.Light{engine.Red}, Sort: engine.ByDeadline}), "projects_open_deadline", false},
+			row{"by light", list(engine.Filter{Sort: engine.ByLight}), "projects_open_deadline", false})
+	}
+	for _, test := range rows {
 		t.Run(test.name, func(t *testing.T) {
 			plan, err := test.plan()
 			if err != nil {

@@ -144,7 +144,7 @@ func (db *DB) Known(ctx context.Context, sourceKeys []string) (map[string]engine
 }
 
 // dueOrder is the order in which things fell due.
-var dueOrder = order{column: "next_at", time: true}
+var dueOrder = order{"next_at", []stretch{{column: "next_at", time: true}}}
 
 func dueAt(now time.Time) (w where) {
 	w.and("p.next_at IS NOT NULL AND p.next_at <= ?", micro(now))
@@ -153,5 +153,5 @@ func dueAt(now time.Time) (w where) {
 
 // Due returns projects for which the clock owes something at now; see engine.Store.
 func (db *DB) Due(ctx context.Context, now time.Time, after string, limit int) (engine.Page[engine.Project], error) {
-	return db.page(ctx, dueAt(now), dueOrder, after, limit)
+	return db.page(ctx, dueAt(now), dueOrder, engine.Filter{After: after, Limit: limit})
 }
