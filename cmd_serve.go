@@ -122,7 +122,7 @@ func (sv *server) prepare(ctx context.Context) error {
 	if sv.door, err = auth.New(auth.Config{Engine: sv.engine, Store: sv.db, Policy: policy, Log: sv.log}); err != nil {
 		return err
 	}
-	pages := &console.Options{Tray: evidence, Door: sv.door, Site: c.Organisation}
+	pages := &console.Options{Tray: evidence, Door: sv.door, Views: sv.db, Site: c.Organisation}
 	if sv.demo {
 		pages.Seats = chairs{sv.door}
 	}

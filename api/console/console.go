@@ -82,6 +82,7 @@ type Options struct {
 	Tray   Tray
 	Door   Door
 	Seats  Seats                                        // nil outside the demo
+	Views  Views                                        // nil: nobody saves views of the ledger
 	Graph  func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram, shown as text
 	Now    func() time.Time                             // nil: time.Now
 	Log    *slog.Logger                                 // nil: discarded
@@ -154,6 +155,11 @@ var routes = []Route{
 	{"GET", "/ledger", false, false, (*Console).ledger},
 	{"GET", "/ledger/counts", false, false, (*Console).ledgerCounts},
 	{"GET", "/ledger.csv", false, false, (*Console).ledgerCSV},
+	{"GET", "/ledger.xlsx", false, false, (*Console).ledgerXLSX},
+	{"POST", "/ledger/batch", false, false, (*Console).batch},
+	{"POST", "/ledger/columns", false, false, (*Console).keepColumns},
+	{"POST", "/ledger/views", false, false, (*Console).saveView},
+	{"POST", "/ledger/views/remove", false, false, (*Console).removeView},
 	{"GET", "/new", false, false, (*Console).newPage},
 	{"POST", "/new", false, false, (*Console).create},
 	{"GET", "/import", false, false, (*Console).importPage},

@@ -193,7 +193,7 @@ func TestPagesForPeople(t *testing.T) {
 // views are the pages with their typed views, for rendering each empty.
 var emptyViews = map[string]any{"error": errorView{}, "sign_in": signInView{}, "ledger": ledgerView{Empty: &emptyView{}}, "project": projectView{},
 	"conflict": conflictView{}, "edit": editView{}, "todo": todoView{}, "overview": overviewView{}, "trail": trailView{}, "workflows": workflowsView{},
-	"workflow": workflowView{}, "account": accountView{}, "import": importView{}, "import_preview": previewView{}}
+	"workflow": workflowView{}, "account": accountView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
 
 // TestTemplatesRenderEmptyAndFull renders every template with a view without values and with one in which every
 // field, list and pointer is filled, each text with markup.
@@ -292,6 +292,7 @@ func TestSentencesExist(t *testing.T) {
 		t.Errorf("only %d keys were found", found)
 	}
 	built := map[string][]string{"console.action.": actions, "console.survey.": surveyLevels, "console.view.": views, "console.import.show.": {"all", "new", "known", "problem", "note"},
+		"console.export.": exportFormats, "console.batch.": batchActs, "console.batch.do.": batchActs, "console.batch.not_now.": batchActs,
 		"console.light.": {"red", "orange", "yellow", "green", "none", "closed", "shelved", "cancelled"}, "console.field.": tellable,
 		"console.weekday.": {"0", "1", "2", "3", "4", "5", "6"}, "console.anchor.": {"deadline", "entered", "stage_due", "submitted"},
 		"do.": slices.Collect(func(yield func(string) bool) {
@@ -351,8 +352,8 @@ func TestLocalNeverLeavesTheSite(t *testing.T) {
 
 func TestCellsAreNoFormulas(t *testing.T) {
 	for in, want := range map[string]string{"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", "教务处": "教务处", "": "", "1=1": "1=1"} {
-		if got := cell(in); got != want {
-			t.Errorf("cell(%q) = %q, want %q", in, got, want)
+		if got := safeCell(in); got != want {
+			t.Errorf("safeCell(%q) = %q, want %q", in, got, want)
 		}
 	}
 }
@@ -366,7 +367,7 @@ func TestExportShowsWhatThePageShows(t *testing.T) {
 		_, rows, _ := strings.Cut(page.body, `<tbody id="rows">`)
 		rows, _, _ = strings.Cut(rows, "</tbody>")
 		var shown []string
-		shown = append(shown, numbers.FindAllString(regexp.MustCompile(`title="[^"]*"`).ReplaceAllString(rows, ""), -1)...)
+		shown = append(shown, numbers.FindAllString(regexp.MustCompile(`(title|aria-label)="[^"]*"`).ReplaceAllString(rows, ""), -1)...)
 		exported := numbers.FindAllString(file.body, -1)
 		if len(exported) == 0 || !slices.Equal(shown, exported) {
 			t.Errorf("%q shows %v and exports %v", filter, shown, exported)

@@ -147,7 +147,7 @@ func build(dir string, withSeats bool) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := Options{Engine: e, Reader: db, Files: kept, Tray: kept, Door: door{e}, Graph: workflows.Graph, Now: e.Now, Site: "示例城市学院党委"}
+	o := Options{Engine: e, Reader: db, Files: kept, Tray: kept, Door: door{e}, Views: db, Graph: workflows.Graph, Now: e.Now, Site: "示例城市学院党委"}
 	if withSeats {
 		o.Seats = seats{door{e}}
 	}

@@ -94,6 +94,36 @@
     $$('form .busy').forEach(function (p) { p.remove(); });
   });
 
+  /* ----- picking rows for a batch ----- */
+  function picked(f) {
+    var boxes = $$('[data-pick]', f), on = boxes.filter(function (b) { return b.checked; });
+    var n = function (what) { return on.filter(function (b) { return b.hasAttribute('data-can-' + what); }).length; };
+    boxes.forEach(function (b) { b.closest('tr').classList.toggle('is-sel', b.checked); });
+    var bar = $('.batch', f), all = $('[data-pick-all]', f);
+    if (!bar) return;
+    bar.classList.toggle('on', on.length > 0);
+    $('[data-picked]', bar).textContent = on.length;
+    ['approve', 'urge'].forEach(function (what) { $('[data-count-' + what + ']', bar).textContent = n(what); });
+    if (all) {
+      all.checked = on.length > 0 && on.length === boxes.length;
+      all.indeterminate = on.length > 0 && on.length < boxes.length;
+    }
+  }
+  document.addEventListener('change', function (ev) {
+    var f = ev.target.closest && ev.target.closest('[data-batch]');
+    if (!f) return;
+    if (ev.target.matches('[data-pick-all]')) $$('[data-pick]', f).forEach(function (b) { b.checked = ev.target.checked; });
+    picked(f);
+  });
+  document.addEventListener('click', function (ev) {
+    var el = ev.target.closest ? ev.target.closest('[data-unpick]') : null;
+    if (!el) return;
+    var f = el.closest('[data-batch]');
+    $$('[data-pick]', f).forEach(function (b) { b.checked = false; });
+    picked(f);
+  });
+  window.addEventListener('pageshow', function () { $$('[data-batch]').forEach(picked); });
+
   /* ----- keys ----- */
   var going = false;
   var places = { o: '/overview', i: '/todo', t: '/ledger', a: '/trail', w: '/workflows' };
@@ -128,6 +158,7 @@
     }
     var rows = $$('#rows tr'), row = $('#rows tr.kcur');
     if (rows.length && by) step(rows, row, 'kcur', by);
+    else if (row && ev.key === 'x') { var box = $('[data-pick]', row); if (box) box.click(); }
     else if (row && ev.key === 'Enter' && ev.target === document.body) $('a.nm', row).click();
   });
 
