@@ -173,12 +173,18 @@ func (s *session) perform(ctx context.Context, db *storage.DB, where engine.Site
 func (s *session) seats(ctx context.Context, e *engine.Engine) error {
 	s.say("demo.seats")
 	var exports [][]string
+	taken := map[string]bool{}
 	for _, p := range plan.Cast {
+		name := seat(p)
+		if taken[name] { // the first of a role carries its name
+			name = strings.ToUpper(p.Login)
+		}
+		taken[name] = true
 		secret, _, err := e.IssueToken(ctx, engine.Operator(), p.Login, "demo", demoLife)
 		if err != nil {
 			return err
 		}
-		exports = append(exports, []string{"  export " + seat(p) + "=" + secret, "# " + p.Name + " " + p.Title.ZH + " " + p.Title.EN})
+		exports = append(exports, []string{"  export " + name + "=" + secret, "# " + p.Name + " " + p.Title.ZH + " " + p.Title.EN})
 	}
 	page, err := e.List(ctx, engine.Operator(), engine.Filter{Stage: []engine.StageID{"deploy"}, Waiting: []engine.Role{engine.Owner}, Limit: 1})
 	if err != nil {
@@ -218,7 +224,7 @@ func seat(p plan.Person) string {
 	switch {
 	case p.Login == "zhou":
 		return "OWNER"
-	case p.Role == "" || p.Login == "he":
+	case p.Role == "":
 		return strings.ToUpper(p.Login)
 	}
 	return strings.ToUpper(string(p.Role))

@@ -91,6 +91,7 @@ var Cast = []Person{
 	{"wang", "王建平", "csxy", engine.Inspector, engine.Text{ZH: "督查员", EN: "inspector"}},
 	{"zhao", "赵工", "csxy", engine.Admin, engine.Text{ZH: "系统管理员", EN: "admin"}},
 	{"qian", "钱安", "csxy", engine.Security, engine.Text{ZH: "安全管理员", EN: "security"}},
+	{"tang", "唐志远", "dz", engine.Supervisor, engine.Text{ZH: "县政府督查室", EN: "supervisor of the county"}},
 }
 
 type unit struct{ parent, code, name string }
