@@ -79,6 +79,9 @@ func (d Draft) write(c *Case, p *Project, past bool) error {
 	put(&p.Need, "need", d.Need, maxText)
 	put(&p.Target, "target", d.Target, maxText)
 	put(&p.Measures, "measures", d.Measures, maxText)
+	if p.ListID != "" && d.List == "" { // whoever leaves it out does not take it off the list
+		d.List = p.List
+	}
 	if p.ListID != "" && d.List != p.List {
 		return invalid("list", "lists.item_fixed", "number", p.List)
 	}

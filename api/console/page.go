@@ -76,6 +76,10 @@ func functions(lang string, a *assets) template.FuncMap {
 		"logo":  func() (template.HTML, error) { return use(sprite, "logo", "logo"), err },
 		"lines": lines,
 		"inc":   func(i int) int { return i + 1 },
+		"sure": func(id string, version int64, act, icon string) sureView {
+			return sureView{Action: "/lists/" + id + "/do/" + act, Version: version, Icon: icon,
+				Title: say(lang, "console.list."+act), Text: say(lang, "console.list."+act+"_means")}
+		},
 	}
 }
 
@@ -139,6 +143,7 @@ var navigation = []struct {
 	{"console.nav.work", []navItem{{Href: "/overview", Icon: "layout-dashboard", Title: "console.nav.overview", Short: "console.nav.overview"},
 		{Href: "/todo", Icon: "inbox", Title: "console.nav.todo", Short: "console.nav.todo_short", Todo: true}}},
 	{"console.nav.projects", []navItem{{Href: "/ledger", Icon: "table", Title: "console.nav.ledger", Short: "console.nav.ledger"},
+		{Href: "/lists", Icon: "list-check", Title: "console.nav.lists", Short: "console.nav.lists_short"},
 		{Href: "/import", Icon: "file-spreadsheet", Title: "console.nav.import", Short: "console.nav.import", Create: true}}},
 	{"console.nav.oversight", []navItem{{Href: "/trail", Icon: "shield-check", Title: "console.nav.trail", Short: "console.nav.trail"}}},
 	{"console.nav.setup", []navItem{{Href: "/workflows", Icon: "sitemap", Title: "console.nav.workflows", Short: "console.nav.workflows_short"}}},

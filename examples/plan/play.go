@@ -124,13 +124,14 @@ type player struct {
 	Stage
 	world  World
 	items  map[string]engine.ProjectID // by the item's word in the script
+	lists  map[string]engine.ListID    // by number
 	minute int
 }
 
 // Play sets up the units and people, takes the ledgers over and plays the script. The clock ends on the last
 // day's evening.
 func Play(ctx context.Context, s Stage) (*World, error) {
-	p := &player{Stage: s, items: map[string]engine.ProjectID{},
+	p := &player{Stage: s, items: map[string]engine.ProjectID{}, lists: map[string]engine.ListID{},
 		world: World{People: map[string]engine.User{}, Units: map[string]engine.Unit{}}}
 	p.Clock.Set(p.moment(0, 8, 0))
 	if err := p.people(ctx); err != nil {
@@ -253,6 +254,9 @@ func (p *player) play(ctx context.Context, e event) error {
 		return err
 	}
 	who := p.actor(e.who)
+	if e.list != nil {
+		return e.list(ctx, p, who)
+	}
 	if e.create != nil {
 		kind, code, draft := e.create(p)
 		made, err := p.Engine.Create(ctx, who, kind, p.world.Units[code], draft)

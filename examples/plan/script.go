@@ -2,7 +2,6 @@ package plan
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"bihuan/engine"
@@ -15,6 +14,7 @@ type event struct {
 	item   string
 	do     func(ctx context.Context, p *player, x *engine.Project) ([]engine.Command, error)
 	create func(p *player) (kind, unit string, d engine.Draft)
+	list   func(ctx context.Context, p *player, who engine.Actor) error
 }
 
 // cmd is an event of fixed commands.
@@ -134,6 +134,7 @@ func script() []event {
 	add(cmd(11, "wu", "lab", engine.Submit{Transition: "advance"}))
 	add(cmd(12, "he", "lab", engine.Approve{}), cmd(13, "zhang", "lab", engine.Approve{}))
 	add(report(25, "lab", "wu", 60, "修好 19 台"))
+	add(lists()...)
 	return s
 }
 
@@ -143,7 +144,7 @@ func planned(day int, item, owner, need, target string, due int) event {
 		d := engine.DraftOf(x)
 		d.Need, d.Target, d.Owner, d.Sponsor = need, target, p.world.People[owner].ID, p.world.People["li"].ID
 		d.Deadline = p.date(due)
-		d.List = fmt.Sprintf("%d-%d", p.Start.Year(), (int(p.Start.Month())+1)/2)
+		d.List = p.period(0)
 		return []engine.Command{engine.Edit{Draft: d}}, nil
 	}}
 }

@@ -126,7 +126,7 @@
 
   /* ----- keys ----- */
   var going = false;
-  var places = { o: '/overview', i: '/todo', t: '/ledger', a: '/trail', w: '/workflows' };
+  var places = { o: '/overview', i: '/todo', t: '/ledger', l: '/lists', a: '/trail', w: '/workflows' };
   function step(list, current, mark, by) {
     var i = list.indexOf(current);
     i = Math.max(0, Math.min(list.length - 1, i < 0 ? 0 : i + by));
@@ -172,7 +172,8 @@
     toast(document.body.getAttribute('data-failed') + (ev.detail.xhr.getResponseHeader('X-Request-Id') || '—'));
   });
   document.addEventListener('htmx:sendError', function () { toast(document.body.getAttribute('data-offline')); });
-  document.addEventListener('htmx:afterSwap', function () {
+  document.addEventListener('htmx:afterSwap', function (ev) {
+    if (ev.detail.target.tagName === 'DIALOG' && !ev.detail.target.open) ev.detail.target.showModal();
     $$('[data-count-copy]').forEach(function (to) { var from = $('[data-count]'); to.innerHTML = from ? from.innerHTML : ''; });
   });
 })();
