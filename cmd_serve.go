@@ -16,6 +16,7 @@ import (
 	"bihuan/api/console"
 	"bihuan/config"
 	"bihuan/engine"
+	"bihuan/engine/notify"
 	"bihuan/storage"
 	"bihuan/storage/files"
 	"bihuan/workflows"
@@ -71,7 +72,11 @@ func newEngine(ctx context.Context, db *storage.DB, c config.Config, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	return engine.New(ctx, engine.Config{Store: db, Compile: workflows.Compile, Site: where, Log: log})
+	box, err := newBox(c)
+	if err != nil {
+		return nil, err
+	}
+	return engine.New(ctx, engine.Config{Store: db, Compile: workflows.Compile, Site: where, Log: log, Secrets: box})
 }
 
 // server is a running "serve".
@@ -80,13 +85,14 @@ type server struct {
 	config config.Config
 	log    *slog.Logger
 
-	db     *storage.DB
-	engine *engine.Engine
-	door   *auth.Door
-	api    *api.Server
-	demo   bool // visitors choose a seat instead of signing in
-	open   []net.Listener
-	alarms alarms
+	db       *storage.DB
+	engine   *engine.Engine
+	door     *auth.Door
+	api      *api.Server
+	notifier *notify.Notifier
+	demo     bool // visitors choose a seat instead of signing in
+	open     []net.Listener
+	alarms   alarms
 }
 
 // prepare brings everything up to the point where requests can be answered.
@@ -113,6 +119,9 @@ func (sv *server) prepare(ctx context.Context) error {
 	if err := loadCalendar(ctx, sv.engine, c.Calendar, sv.log); err != nil {
 		return err
 	}
+	if sv.notifier, err = sv.newNotifier(); err != nil {
+		return err
+	}
 	evidence, err := files.Open(c.Files)
 	if err != nil {
 		return err
@@ -131,7 +140,7 @@ func (sv *server) prepare(ctx context.Context) error {
 		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Ready: sv.ready, Log: sv.log,
 		Language: c.Language, Version: buildVersion(), Console: pages,
 		Limits:     api.Limits{Body: int64(c.Limits.Body), Upload: int64(c.Limits.Upload), Rate: c.Limits.Rate},
-		Collectors: append(sv.alarms.collectors(), collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),
+		Collectors: append(sv.alarms.collectors(), notifyMetrics{sv.notifier}, collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),
 	})
 	return err
 }
@@ -182,13 +191,14 @@ func (sv *server) serve(ctx context.Context) error {
 		sv.print(l.name + " addr=" + l.listener.Addr().String()) // scripts read this line: not translated
 	}
 	clock.start()
+	quiet := sv.startNotifier(ctx)
 
 	var cause error
 	select {
 	case <-ctx.Done():
 	case cause = <-failed:
 	}
-	return errors.Join(cause, sv.stop(clock, listeners))
+	return errors.Join(cause, sv.stop(clock, quiet, listeners))
 }
 
 // listener is one address with what answers there.
@@ -226,13 +236,14 @@ func (l *listener) run(failed chan<- error) {
 }
 
 // stop ends in the order in which nothing acknowledged is lost: say that no more requests are wanted, let the
-// clock rest, finish the requests under way. The caller then closes the database.
-func (sv *server) stop(clock *clock, listeners []*listener) error {
+// clock rest, finish the deliveries and requests under way. The caller then closes the database.
+func (sv *server) stop(clock *clock, quiet func(), listeners []*listener) error {
 	sv.log.Info("stopping")
 	sv.api.Drain()
 	grace, cancel := context.WithTimeout(context.Background(), sv.config.Timeouts.Shutdown)
 	defer cancel()
 	clock.stop(sv.config.Timeouts.Shutdown / 2)
+	quiet()
 	var errs []error
 	for _, l := range listeners {
 		if err := l.server.Shutdown(grace); err != nil {

@@ -37,6 +37,7 @@ func (sv *server) newClock(ctx context.Context) (*clock, error) {
 	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	jobs := []engine.Job{
 		{Name: "sweep", Spec: sv.config.Clock.Sweep, Run: sv.sweep},
+		{Name: "bulletins", Spec: "@every 10m", Run: sv.bulletins},
 		{Name: "guards", Spec: hourly, Run: sv.checkGuards},
 		{Name: "clock", Spec: hourly, Run: sv.checkClock},
 	}

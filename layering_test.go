@@ -82,6 +82,8 @@ func TestLayering(t *testing.T) {
 			foreign: append(slices.Clone(databases), "github.com/gin-gonic", "github.com/danielgtaylor/huma")},
 		{name: "ledgers become projects through the engine", of: []string{"bihuan/engine/intake"}, ours: []string{"bihuan/engine"},
 			foreign: append(slices.Clone(databases), "github.com/gin-gonic", "github.com/danielgtaylor/huma")},
+		{name: "what tells people knows the engine alone", of: []string{"bihuan/engine/notify"}, ours: []string{"bihuan/engine"},
+			foreign: append(slices.Clone(databases), "github.com/gin-gonic", "github.com/danielgtaylor/huma")},
 		{name: "definitions know the engine", of: []string{"bihuan/workflows"}, ours: []string{"bihuan/engine"}, foreign: append(slices.Clone(databases), web...)},
 		{name: "the database never meets the API", of: []string{"bihuan/storage"}, except: []string{"bihuan/storage/storagetest"}, ours: []string{"bihuan/engine"}, foreign: web[:2]},
 		{name: "nor the API the database", of: []string{"bihuan/api"}, ours: []string{"bihuan/engine"}, foreign: databases},

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"bihuan/engine/calendar"
+	"bihuan/engine/secret"
 )
 
 // Config is what an Engine is made of.
@@ -22,6 +23,7 @@ type Config struct {
 	Now      func() time.Time                       // nil: time.Now
 	NewID    func() string                          // nil: UUIDv7
 	Log      *slog.Logger                           // nil: discarded
+	Secrets  *secret.Box                            // seals what channels need to know; nil: no channel can be stored
 }
 
 // Engine carries out commands. It is safe for concurrent use; replicas over one database need not know of each

@@ -132,6 +132,12 @@ func (r *Record) version() int64 {
 		return r.Delegation.Version
 	case r.List != nil:
 		return r.List.Version
+	case r.Channel != nil:
+		return r.Channel.Version
+	case r.Settings != nil:
+		return r.Settings.Version
+	case r.Wording != nil:
+		return r.Wording.Version
 	}
 	return 0
 }

@@ -64,6 +64,10 @@ type Record struct {
 	Vacated    string         // a path under which no unit may be left when all is written, else ErrConflict
 	List       *List
 	Guard      Guard
+	Channel    *Channel // with Sealed; nil keeps what is sealed
+	Settings   *NotifySettings
+	Wording    *Wording
+	Replay     []string // deliveries that are dead and shall be tried again
 }
 
 // Reminder is something that somebody has to be told. Delivery is somebody else's work; the row is the record
@@ -81,6 +85,7 @@ type Reminder struct {
 	DueAt     time.Time     `json:"due_at"`                                 // when it should have gone out
 	CreatedAt time.Time     `json:"created_at" gorm:"autoCreateTime:false"` // when it was recorded
 	DedupeKey string        `json:"-"`                                      // one rung reaches one addressee once
+	PlannedAt *time.Time    `json:"-"`                                      // when it was turned into notices and deliveries
 }
 
 // IdempotencyKey ties a client's key to the change that answered it. Keys belong to the actor who sent them.
@@ -251,6 +256,7 @@ type Lists interface {
 // Store is what the engine holds. Every write goes through Commit or Record, and both write an entry.
 type Store interface {
 	Reader
+	Outbox
 	// Commit writes changes in one transaction and answers for each: nil, ErrConflict if the project's version
 	// is not Base any more, ErrDuplicate if a unique value (number, idempotency key, source key) is taken.
 	// A change that fails does not stop the others. Changes of the same project must stand in order.

@@ -17,7 +17,8 @@ var OlderVersion = olderVersion
 func Columns() map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for _, t := range []table{projects, evidence, reminders, units, users, tokens, delegations, definitions, entries, keys, days,
-		lists, savedViews, tableOf(&subjectRow{}), tableOf(&counterRow{})} {
+		savedViews, channels, settings, wordings, notices, deliveries, deliveryItems, tableOf(&cursorRow{}),
+		lists, tableOf(&subjectRow{}), tableOf(&counterRow{})} {
 		out[t.name] = map[string]bool{}
 		for i, c := range t.columns {
 			out[t.name][c] = t.emptyIs[c] || nullable(t.fields[i])

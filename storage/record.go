@@ -99,6 +99,22 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	if r.Definition != nil {
 		add(insertStep(&definitions, r.Definition))
 	}
+	if c := r.Channel; c != nil {
+		t := channels
+		if r.Base > 0 && c.Sealed == nil {
+			t = channels.without("sealed")
+		}
+		add(rowStep(&t, c, string(c.ID), r.Base))
+	}
+	if r.Settings != nil {
+		add(rowStep(&settings, r.Settings, string(r.Settings.ID), r.Base))
+	}
+	if r.Wording != nil {
+		add(rowStep(&wordings, r.Wording, r.Wording.ID, r.Base))
+	}
+	if len(r.Replay) > 0 {
+		add(replayStep(r.Replay, e.At), nil)
+	}
 	years := map[int]bool{}
 	for _, d := range r.Days {
 		if y := d.Date.Year(); !years[y] {

@@ -88,6 +88,10 @@ func Text(lang, key string, args map[string]any) string {
 	if !ok {
 		return key
 	}
+	return fill(lang, s, args)
+}
+
+func fill(lang, s string, args map[string]any) string {
 	if len(args) == 0 {
 		return s
 	}

@@ -1,0 +1,300 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"bihuan/engine"
+)
+
+const (
+	// lease is how long a delivery belongs to whoever attempts it: longer than any attempt takes, so that only the
+	// death of the worker lets a second one begin.
+	lease = sendTimeout + 20*time.Second
+	// poll is how often a notifier looks by itself whether there is something to do.
+	poll = time.Second
+
+	workers  = 96 // attempts at a time in one process
+	troubled = 48 // of those, over channels that failed last time
+	each     = 6  // at a time over one channel that works; over any other, one
+
+	// robotPause parts messages of one robot: the platforms take 20 a minute.
+	robotPause = 3 * time.Second
+)
+
+// schedule is when the next attempt follows the n-th that failed: that of Standard Webhooks 1.0.
+var schedule = []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour}
+
+// Attempts is after how many a delivery is given up.
+var Attempts = len(schedule) + 1
+
+// health is what a process knows of a channel. One that has not been tried gets one worker until the first success, so
+// that a restart does not send all workers to a receiver that hangs.
+type health struct {
+	well bool // worked last time
+	ill  bool // failed last time
+	busy int
+	next time.Time // not before
+}
+
+// Run plans and delivers until ctx ends, then waits for the attempts under way.
+func (n *Notifier) Run(ctx context.Context) {
+	var under sync.WaitGroup
+	under.Go(func() {
+		n.every(ctx, func() {
+			if _, err := n.Plan(ctx); err != nil && ctx.Err() == nil {
+				n.Log.ErrorContext(ctx, "planning failed", slog.Any("error", err))
+			}
+			n.Wake()
+		}, nil)
+	})
+	n.every(ctx, func() {
+		if err := n.dispatch(ctx, &under); err != nil && ctx.Err() == nil {
+			n.Log.ErrorContext(ctx, "deliveries not claimed", slog.Any("error", err))
+		}
+	}, n.wake)
+	under.Wait()
+}
+
+func (n *Notifier) every(ctx context.Context, do func(), wake <-chan struct{}) {
+	ticker := time.NewTicker(poll)
+	defer ticker.Stop()
+	for {
+		do()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-wake:
+		}
+	}
+}
+
+// Deliver attempts everything that is due now and returns how many attempts that were. It is Run's work once, for
+// tests and the command line.
+func (n *Notifier) Deliver(ctx context.Context) (int, error) {
+	done := 0
+	for {
+		var under sync.WaitGroup
+		before := n.metrics.attempts.Load()
+		if err := n.dispatch(ctx, &under); err != nil {
+			return done, err
+		}
+		under.Wait()
+		got := int(n.metrics.attempts.Load() - before)
+		done += got
+		if got == 0 {
+			return done, nil
+		}
+	}
+}
+
+// dispatch claims what is due for every channel that has a free worker, and starts the attempts.
+func (n *Notifier) dispatch(ctx context.Context, under *sync.WaitGroup) error {
+	now := n.now()
+	due, err := n.Queue.DueChannels(ctx, now)
+	if err != nil || len(due) == 0 {
+		return err
+	}
+	all, err := n.Engine.Store.Channels(ctx)
+	if err != nil {
+		return err
+	}
+	byID := make(map[engine.ChannelID]*engine.Channel, len(all))
+	for i := range all {
+		byID[all[i].ID] = &all[i]
+	}
+	// Nobody is always first.
+	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] }) //nolint:gosec // fairness, not secrecy
+	var errs []error
+	for _, id := range due {
+		c := byID[id]
+		if c == nil || c.Disabled {
+			continue
+		}
+		free := n.take(c, now)
+		if free == 0 {
+			continue
+		}
+		list, err := n.Queue.Claim(ctx, engine.Claim{Channel: id, Now: now, Until: now.Add(lease), Token: n.token, Limit: free})
+		if err != nil {
+			n.giveBack(c, free)
+			errs = append(errs, err)
+			continue
+		}
+		n.giveBack(c, free-len(list))
+		for _, d := range list {
+			under.Go(func() { n.attempt(ctx, c, d) })
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// take reserves workers for a channel and returns how many.
+func (n *Notifier) take(c *engine.Channel, now time.Time) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h := n.healths[c.ID]
+	if h == nil {
+		h = &health{}
+		n.healths[c.ID] = h
+	}
+	all, bad := 0, 0
+	for _, x := range n.healths {
+		all += x.busy
+		if x.ill {
+			bad += x.busy
+		}
+	}
+	limit := 1
+	if h.well && !c.Kind.Group() {
+		limit = each
+	}
+	free := min(limit-h.busy, workers-all)
+	if h.ill {
+		free = min(free, troubled-bad)
+	}
+	if free <= 0 || now.Before(h.next) {
+		return 0
+	}
+	h.busy += free
+	return free
+}
+
+func (n *Notifier) giveBack(c *engine.Channel, unused int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.healths[c.ID].busy -= unused
+}
+
+// attempt sends one delivery and writes what became of it. The process may be told to stop meanwhile: the receiver
+// has perhaps got the message, so the attempt is finished all the same.
+func (n *Notifier) attempt(ctx context.Context, c *engine.Channel, d engine.Delivery) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	defer cancel()
+	began := n.Engine.Now()
+	n.metrics.attempts.Add(1)
+	answer, err := n.send(ctx, c, &d)
+	took := n.Engine.Now().Sub(began)
+	n.settle(&d, answer, err)
+
+	finish, done := context.WithTimeout(context.WithoutCancel(ctx), lease-sendTimeout)
+	defer done()
+	mine, finishErr := n.Queue.Finish(finish, d)
+	n.metrics.observe(c.Kind, d.State, err == nil, took)
+	n.mu.Lock()
+	h := n.healths[c.ID]
+	h.busy--
+	h.well = err == nil && took < sendTimeout/2
+	h.ill = !h.well
+	if c.Kind.Group() {
+		h.next = n.now().Add(robotPause)
+	}
+	n.mu.Unlock()
+	switch {
+	case finishErr != nil:
+		n.Log.Error("delivery not finished", slog.String("delivery", d.ID), slog.Any("error", finishErr))
+	case !mine:
+		n.Log.Warn("delivery finished by another", slog.String("delivery", d.ID))
+	case d.State == engine.DeliveryDead:
+		n.Log.Warn("delivery given up", slog.String("delivery", d.ID), slog.String("channel", string(c.ID)), slog.Int("attempts", d.Attempts), slog.String("why", d.Answer))
+	}
+	n.Wake()
+}
+
+// settle sets what follows from an attempt.
+func (n *Notifier) settle(d *engine.Delivery, answer string, err error) {
+	now := n.now()
+	if err == nil {
+		d.State, d.FinishedAt, d.Answer = engine.DeliverySent, &now, cut(answer, keptAnswer)
+		return
+	}
+	d.Answer = cut(reasonOf(err), keptAnswer)
+	r := refusalOf(err)
+	if r.Never || d.Attempts >= Attempts {
+		d.State, d.FinishedAt = engine.DeliveryDead, &now
+		return
+	}
+	pause := schedule[max(0, d.Attempts-1)]
+	// What failed together does not come back together.
+	pause += time.Duration(rand.Int64N(int64(pause)/5 + 1)) //nolint:gosec // as above
+	d.NextAt = now.Add(max(pause, r.After))
+}
+
+// reasonOf is what the log says of a failure.
+func reasonOf(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer within " + sendTimeout.String()
+	}
+	if e, ok := errors.AsType[*engine.Error](err); ok {
+		return e.Error()
+	}
+	return shown([]byte(err.Error()))
+}
+
+// send composes a delivery's message and sends it.
+func (n *Notifier) send(ctx context.Context, c *engine.Channel, d *engine.Delivery) (string, error) {
+	s, err := n.sender(c)
+	if err != nil {
+		return "", err
+	}
+	m, err := n.message(ctx, d)
+	if err != nil {
+		return "", err
+	}
+	return s.Send(ctx, m)
+}
+
+// message composes a delivery.
+func (n *Notifier) message(ctx context.Context, d *engine.Delivery) (Message, error) {
+	m := Message{ID: d.ID, At: n.now()}
+	if d.About == engine.AboutEntry {
+		rows, err := n.Engine.Store.DeliveryEntries(ctx, d.ID)
+		if err != nil {
+			return m, err
+		}
+		if len(rows) != 1 {
+			return m, &Refusal{Why: "the entry is gone", Never: true}
+		}
+		m.Payload, err = payload(rows[0])
+		return m, err
+	}
+	words, err := n.voices(ctx)
+	if err != nil {
+		return m, err
+	}
+	v := voice{n.Language, words}
+	if d.UserID != "" {
+		u, err := n.Engine.User(ctx, string(d.UserID))
+		if err != nil {
+			return m, err
+		}
+		settings, err := n.Engine.Store.Settings(ctx, d.UserID)
+		if err != nil {
+			return m, err
+		}
+		if u.Disabled || settings.Mail == "" {
+			return m, &Refusal{Why: "the person has no address any more", Never: true}
+		}
+		m.To = settings.Mail
+		if settings.Language != "" {
+			v.lang = settings.Language
+		}
+	}
+	things, err := n.things(ctx, d)
+	if err != nil {
+		return m, err
+	}
+	m.Subject, m.Text, err = n.compose(ctx, v, things, d.UserID != "")
+	return m, err
+}
+
+func tlsOf(roots *x509.CertPool) *tls.Config {
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+}
