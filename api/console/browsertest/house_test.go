@@ -72,7 +72,7 @@ func open(t *testing.T, demo bool) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := &console.Options{Door: door, Site: "示例城市学院党委"}
+	pages := &console.Options{Tray: kept, Door: door, Site: "示例城市学院党委"}
 	if demo {
 		pages.Seats = seats{door}
 	}
@@ -250,4 +250,16 @@ func (h *house) unit(code string) engine.UnitID {
 		h.t.Fatalf("there is no unit %s", code)
 	}
 	return all[i].ID
+}
+
+// actor is a person at work, for what happens before a test begins.
+func (h *house) actor(id engine.UserID) engine.Actor {
+	h.t.Helper()
+	for _, u := range h.users {
+		if u.ID == id {
+			return engine.Actor{ID: u.ID, Grants: u.Grants, Via: engine.ViaConsole}
+		}
+	}
+	h.t.Fatalf("there is nobody %s", id)
+	return engine.Actor{}
 }

@@ -198,6 +198,14 @@ func (p *person) has(selector string) bool {
 	return yes
 }
 
+// knows tells whether a script has left something of that name on the page.
+func (p *person) knows(name string) bool {
+	p.t.Helper()
+	var yes bool
+	p.eval(`typeof window[`+quote(name)+`] !== "undefined"`, &yes)
+	return yes
+}
+
 // wants fails unless the element shows the words.
 func (p *person) wants(selector string, words ...string) {
 	p.t.Helper()
@@ -302,6 +310,18 @@ func (p *person) look(s screen) {
 	p.t.Helper()
 	small := s.width < 600
 	p.do(emulation.SetDeviceMetricsOverride(s.width, s.height, 1, small), emulation.SetTouchEmulationEnabled(small))
+}
+
+// choose says what the person's system prefers: light or dark.
+func (p *person) choose(scheme string) {
+	p.t.Helper()
+	p.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+}
+
+// noScript switches the pages' own script off.
+func (p *person) noScript() {
+	p.t.Helper()
+	p.do(emulation.SetScriptExecutionDisabled(true))
 }
 
 // forget takes the faults so far, for a test that is about them.

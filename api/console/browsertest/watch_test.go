@@ -15,7 +15,7 @@ func TestWatch(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self' 'sha256-0'; img-src *; style-src 'self'")
-		if _, err := fmt.Fprintf(w, `<p style="color:red">inline</p><script>alert(1)</script><img src="%s/far.png">`, other.URL); err != nil {
+		if _, err := fmt.Fprintf(w, `<p style="color:red">inline</p><script>alert(1)</script><img src="%s/far.png"><b class=injected></b><pre>%s</pre>`, other.URL, strings.Repeat("wide", 500)); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -30,5 +30,15 @@ func TestWatch(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("nothing was noted of %q in:\n%s", want, got)
 		}
+	}
+	if p.injected() != `<b class="injected"></b>` {
+		t.Errorf("an element that came out of a text is %q", p.injected())
+	}
+	p.look(phone)
+	if len(p.wide(phone)) == 0 {
+		t.Error("a page of 2000 letters on a line fits a phone")
+	}
+	if found := strings.Join(p.examine(), "\n"); !strings.Contains(found, "html-has-lang") || !strings.Contains(found, "document-title") {
+		t.Errorf("axe finds %q", found)
 	}
 }

@@ -1,0 +1,234 @@
+package browsertest
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	cdpruntime "github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"bihuan/api/console"
+	"bihuan/engine"
+)
+
+// sight is a page that somebody looks at.
+type sight struct{ name, login, path string }
+
+// notPages are addresses that answer with something else: files, parts of pages, and the way to the first page.
+var notPages = []string{"/", "/assets/:file", "/todo/count", "/ledger/counts", "/ledger.csv", "/trail.csv", "/projects/:id/evidence/:evidence"}
+
+// watchers sees each page that is not named below; it is the first of them whom the page lets in.
+var watchers = []string{"zhang", "zhao", "qian", "wang"}
+
+// examples fill in what stands for many things in an address.
+func (x *team) examples() map[string]string {
+	h := x.h
+	busy := h.item(func(p *engine.Project) bool { return p.Stage == "feedback" })
+	first := x.member(watchers[0])
+	first.upload(h, "台账.csv", goodLedger)
+	return map[string]string{"/import/:ticket": first.at(),
+		"/projects/:id": "/projects/" + string(busy.ID), "/projects/:id/edit": "/projects/" + string(h.planned().ID) + "/edit",
+		"/workflows/:workflow": "/workflows/shishi"}
+}
+
+// planned is a project whose draft may still be changed.
+func (h *house) planned() engine.Project {
+	return h.item(func(p *engine.Project) bool { return p.Stage == "plan" && p.Owner != "" && p.Request == nil })
+}
+
+// sights are all pages, taken from the console's own table of routes so that none is forgotten, and then those that
+// look different for somebody else or in another state.
+func (x *team) sights() []sight {
+	t, h := x.h.t, x.h
+	t.Helper()
+	filled := x.examples()
+	var out []sight
+	for _, r := range console.Routes() {
+		if r.Method != "GET" || slices.Contains(notPages, r.Path) || r.Path == "/set-up" {
+			continue // the set-up's page is there before there is anybody; TestSetUp looks at it
+		}
+		path := r.Path
+		if strings.Contains(path, ":") {
+			if path = filled[r.Path]; path == "" {
+				t.Errorf("no example of %s: add one to examples, or name it in notPages", r.Path)
+				continue
+			}
+		}
+		login := ""
+		if r.Path == "/sign-in" {
+			login = "nobody"
+		}
+		out = append(out, sight{strings.Trim(strings.NewReplacer("/:", "-", "/", "-").Replace(r.Path), "-"), login, path})
+	}
+	project := func(name, login string, like func(*engine.Project) bool) {
+		out = append(out, sight{"project-" + name, login, "/projects/" + string(h.item(like).ID)})
+	}
+	project("overdue", "chen", func(p *engine.Project) bool { return p.EverOverdue })
+	project("asked", "zhang", func(p *engine.Project) bool { return p.Request != nil && strings.Contains(p.Waiting, "supervisor") })
+	project("assigned", "zhou", func(p *engine.Project) bool { return p.Stage == "deploy" })
+	project("advance", "zhang", func(p *engine.Project) bool {
+		return p.Stage == "advance" && p.Kind == "shishi" && len(p.Milestones) > 0
+	})
+	project("closed", "wang", func(p *engine.Project) bool { return p.Stage == engine.Closed })
+	project("shelved", "li", func(p *engine.Project) bool { return p.Stage == engine.Shelved })
+	project("secretary", "wu", func(p *engine.Project) bool { return p.Kind == "shuji" })
+	return append(out,
+		sight{"todo-owner", "zhou", "/todo"}, sight{"todo-nothing", "wang", "/todo"}, sight{"overview-owner", "zhou", "/overview"},
+		sight{"ledger-all", "wang", "/ledger?view=all"}, sight{"ledger-red", "wang", "/ledger?light=red"}, sight{"ledger-nothing", "wang", "/ledger?q=%E6%B2%A1%E6%9C%89"},
+		sight{"trail-nothing", "wang", "/trail?from=2030-01-01"}, sight{"workflow-shuji", "zhang", "/workflows/shuji"},
+		sight{"not-found", "zhang", "/nowhere"}, sight{"forbidden", "zhou", "/new"})
+}
+
+// team lets people in once and keeps them.
+type team struct {
+	h      *house
+	people map[string]*person
+}
+
+func (x *team) member(login string) *person {
+	x.h.t.Helper()
+	p := x.people[login]
+	if p == nil {
+		if p = visitor(x.h.t, x.h.url); login != "nobody" {
+			p.signIn(login)
+		}
+		x.people[login] = p
+	}
+	return p
+}
+
+// see opens a page as whoever is to see it.
+func (x *team) see(s sight) *person {
+	x.h.t.Helper()
+	candidates := []string{s.login}
+	if s.login == "" {
+		candidates = watchers
+	}
+	var p *person
+	for _, login := range candidates {
+		p = x.member(login)
+		p.load(chromedp.Navigate(p.url + s.path))
+		if p.sent == 200 {
+			return p
+		}
+	}
+	if want := map[string]int64{"not-found": 404, "forbidden": 403}[s.name]; p.sent != want {
+		x.h.t.Errorf("%s answers %d", s.path, p.sent)
+	}
+	return p
+}
+
+// sideways is what reaches out of a page of the given width: the page may not move sideways, only what stands in a
+// box of its own.
+const sideways = `((width) => {
+	if (document.scrollingElement.scrollWidth <= width) return [];
+	const out = [];
+	for (const el of document.body.querySelectorAll('*')) {
+		const r = el.getBoundingClientRect();
+		if (r.right > width + 0.5 && r.width > 0) out.push(el.tagName + '.' + el.className + ' to ' + Math.round(r.right) + ': ' + (el.textContent || '').trim().slice(0, 30));
+	}
+	return out.concat('the page is ' + document.scrollingElement.scrollWidth + ' wide').slice(-6);
+})(%d)`
+
+// wide is what makes the page wider than the screen.
+func (p *person) wide(s screen) (out []string) {
+	p.t.Helper()
+	p.eval(fmt.Sprintf(sideways, s.width), &out)
+	return out
+}
+
+func (p *person) fits(name string, s screen) {
+	p.t.Helper()
+	if out := p.wide(s); len(out) > 0 {
+		p.t.Errorf("%s scrolls sideways at %d: %s", name, s.width, strings.Join(out, "; "))
+	}
+}
+
+var axe = sync.OnceValues(func() (string, error) {
+	f, err := os.Open("testdata/axe-core/axe.min.js.gz")
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return "", err
+	}
+	b, err := io.ReadAll(z)
+	return string(b), err
+})
+
+// examine lets axe-core look at the page, with all rules or with some, and returns what it finds serious.
+func (p *person) examine(rules ...string) (serious []string) {
+	p.t.Helper()
+	script, err := axe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	options := map[string]any{"resultTypes": []string{"violations"}}
+	if len(rules) > 0 {
+		options["runOnly"] = rules
+	}
+	with, err := json.Marshal(options)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if !p.knows("axe") {
+		p.do(chromedp.Evaluate(script+";0", nil))
+	}
+	var found []struct {
+		Rule, Impact, Help string
+		Nodes              []string
+	}
+	p.do(chromedp.Evaluate(`axe.run(document, `+string(with)+`).then(r => r.violations.map(v => ({Rule: v.id, Impact: v.impact, Help: v.help,
+		Nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' -- ' + (n.any.concat(n.all, n.none)[0] || {}).message)})))`, &found,
+		func(e *cdpruntime.EvaluateParams) *cdpruntime.EvaluateParams { return e.WithAwaitPromise(true) }))
+	for _, v := range found {
+		if v.Impact == "serious" || v.Impact == "critical" {
+			serious = append(serious, fmt.Sprintf("axe %s (%s): %s\n\t%s", v.Rule, v.Impact, v.Help, strings.Join(v.Nodes, "\n\t")))
+		}
+	}
+	return serious
+}
+
+// readable wants axe-core to find nothing serious.
+func (p *person) readable(name string, rules ...string) {
+	p.t.Helper()
+	for _, v := range p.examine(rules...) {
+		p.t.Errorf("%s: %s", name, v)
+	}
+}
+
+// TestPages looks at every page with real data: on a desk and on a phone, light and dark, in both languages and in
+// 大字. No page moves sideways on a phone, and axe-core finds nothing serious.
+func TestPages(t *testing.T) {
+	h := open(t, false)
+	x := team{h, map[string]*person{}}
+	for _, s := range x.sights() {
+		p := x.see(s)
+		p.choose("light")
+		p.readable(s.name + ", desk, light")
+		p.choose("dark")
+		p.readable(s.name+", desk, dark", "color-contrast", "link-in-text-block")
+		p.look(phone)
+		p.fits(s.name, phone)
+		p.readable(s.name+", phone, dark", "color-contrast", "link-in-text-block", "target-size")
+		p.choose("light")
+		p.readable(s.name + ", phone, light")
+		for _, setting := range []*network.SetCookieParams{network.SetCookie("bihuan_size", "large"), network.SetCookie("bihuan_lang", "en")} {
+			p.do(setting.WithURL(h.url))
+			p.load(chromedp.Reload())
+			p.fits(s.name+", "+setting.Value, phone)
+		}
+		p.do(network.DeleteCookies("bihuan_size").WithURL(h.url), network.DeleteCookies("bihuan_lang").WithURL(h.url))
+		p.look(desktop)
+	}
+}
