@@ -143,12 +143,12 @@ func (c *Console) dueOf(v *visit, p *engine.Project, light string, today calenda
 	working := c.Engine.Working()
 	switch {
 	case today.After(p.Deadline):
-		n, _ := working.Workdays(p.Deadline.AddDays(1), today)
-		out.Left, out.Class = v.t("console.due.over", "n", n), "c-r"
+		n, _ := working.Workdays(p.Deadline, today)
+		out.Left, out.Class = v.t("console.due.over", "n", max(1, n)), "c-r" // the weekend belongs to the first day
 	case today == p.Deadline:
 		out.Left, out.Class = v.t("console.due.today"), "c-y"
 	default:
-		n, _ := working.Workdays(today.AddDays(1), p.Deadline)
+		n, _ := working.Workdays(today, p.Deadline)
 		out.Left = v.t("console.due.left", "n", n)
 		if light == "y" || light == "o" || light == "r" {
 			out.Class = "c-" + light

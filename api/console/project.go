@@ -319,12 +319,12 @@ func (c *Console) steps(v *visit, p *engine.Project, w *engine.Workflow, entries
 		case i < at:
 			x.State = "done"
 			if st != nil && !st.to.IsZero() {
-				days, _ := working.Workdays(calendar.DateOf(st.from, loc).AddDays(1), calendar.DateOf(st.to, loc))
+				days, _ := working.Workdays(calendar.DateOf(st.from, loc), calendar.DateOf(st.to, loc))
 				x.Lines = []string{c.day(st.from) + "—" + c.day(st.to), v.t("console.step.done", "n", days, "by", st.by)}
 			}
 		case i == at:
 			x.State = "now"
-			days, _ := working.Workdays(calendar.DateOf(p.StageSince, loc).AddDays(1), c.today())
+			days, _ := working.Workdays(calendar.DateOf(p.StageSince, loc), c.today())
 			x.Lines = []string{v.t("console.step.since", "date", c.day(p.StageSince)), v.t("console.step.days", "n", days)}
 			if limit != "" {
 				x.Lines[1] += " · " + limit

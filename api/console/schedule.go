@@ -79,8 +79,8 @@ func (c *Console) schedule(v *visit, p *engine.Project, today calendar.Date, can
 			}
 		case today.After(m.Due):
 			row.Class = "late"
-			n, _ := c.Engine.Working().Workdays(m.Due.AddDays(1), today)
-			row.State = v.t("console.milestone.late", "n", n)
+			n, _ := c.Engine.Working().Workdays(m.Due, today)
+			row.State = v.t("console.milestone.late", "n", max(1, n))
 		case !today.Before(before):
 			row.Class, row.State = "go", v.t("console.milestone.next")
 		default:

@@ -90,6 +90,8 @@ func TestLoop(t *testing.T) {
 		"sponsor", string(h.users["li"].ID), "list", "2025-6", "deadline", h.day(30))
 	supervisor.follow("#main form button[type=submit]")
 	supervisor.wants("#gate", "已设定办结时限")
+	supervisor.wants(".count", "剩 30 天")
+	supervisor.wants(".steps", "已 0 天")
 	if supervisor.has("#do-submit-deploy") {
 		t.Error("the supervisor may ask for what the supervisor approves")
 	}
@@ -140,9 +142,13 @@ func TestLoop(t *testing.T) {
 	if owner.has("#do-submit-effect") {
 		t.Error("the gate opens before publicity is over")
 	}
-	h.pass(6)              // the day it went up does not count, and the fifth has to be over
-	owner.open("/sign-in") // sessions do not last for days
+	h.pass(2)
 	owner.signIn("zhou")
+	owner.open(project)
+	owner.wants(".count", "剩 28 天")
+	owner.wants(".steps", "已 2 天", "0 天 · 孙平")
+	h.pass(4)            // the day it went up does not count, and the fifth has to be over
+	owner.signIn("zhou") // sessions do not last for days
 	supervisor.signIn("zhang")
 	owner.open(project)
 	owner.act("do-submit-effect", "note", "公示期满，没有异议")

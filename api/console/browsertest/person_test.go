@@ -84,6 +84,10 @@ func (h *house) enter(login string) *person {
 func (p *person) signIn(login string) {
 	p.t.Helper()
 	p.open("/sign-in")
+	if p.has(".seats") { // in a demo
+		p.follow(".seats button[value='" + login + "']")
+		return
+	}
 	p.fill("#login", login)
 	p.fill("#password", password)
 	p.follow("form[action='/sign-in'] button[type=submit]")
