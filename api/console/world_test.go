@@ -32,12 +32,14 @@ var place = time.FixedZone("UTC+8", 8*3600)
 
 // world is the plan's two months behind a console, with a door that anybody opens by a login.
 type world struct {
-	engine *engine.Engine
-	db     *storage.DB
-	people map[string]engine.User
-	items  []engine.Project
-	router *gin.Engine
-	now    *time.Time
+	engine  *engine.Engine
+	db      *storage.DB
+	people  map[string]engine.User
+	items   []engine.Project
+	router  *gin.Engine
+	console *Console
+	info    *request.Info
+	now     *time.Time
 }
 
 // door knows a session by the login itself; the password is "right".
@@ -163,7 +165,7 @@ func build(dir string, withSeats bool) (*world, error) {
 	})
 	c.Register(router)
 	router.NoRoute(c.NotFound)
-	return &world{engine: e, db: db, people: played.People, items: page.Items, router: router, now: now}, nil
+	return &world{engine: e, db: db, people: played.People, items: page.Items, router: router, console: c, info: &request.Info{ID: "test", Lang: "zh-CN", Log: c.Log}, now: now}, nil
 }
 
 // shared is a world that tests only read; it is built once.
