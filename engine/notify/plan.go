@@ -155,7 +155,7 @@ func (n *Notifier) planReminders(ctx context.Context) (int, error) {
 		people := h.addressees(r)
 		if len(people) == 0 {
 			n.metrics.unaddressed.Add(1)
-			n.Log.WarnContext(ctx, "nobody to tell", slog.String("reminder", r.ID), slog.String("project", string(r.ProjectID)), slog.String("role", string(r.Role)))
+			n.Log.InfoContext(ctx, "nobody to tell", slog.String("reminder", r.ID), slog.String("project", string(r.ProjectID)), slog.String("role", string(r.Role)))
 		}
 		h.plan(&plan, r, people, notes[r.Entry])
 	}
