@@ -206,9 +206,14 @@ func (e *Engine) only(who Actor, role Role) error {
 	return denied("act.role", "roles", roleNameList{role})
 }
 
-// requires is only for a change; another's attempt at it is recorded.
+// requires is only for a change; another's attempt at it is recorded. The role is the one that the policy's row for the
+// action says; an action without a row is refused.
 func (e *Engine) requires(ctx context.Context, who Actor, role Role, what string) error {
-	if err := e.only(who, role); err != nil {
+	err := e.only(who, role)
+	if officePolicy[what] != role {
+		err = denied("act.no_row", "action", what)
+	}
+	if err != nil {
 		return e.deny(ctx, who, what, "", err)
 	}
 	return nil

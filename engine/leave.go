@@ -19,6 +19,10 @@ func (e *Engine) OpenWork(ctx context.Context, who Actor, user string) (Work, er
 	if err != nil {
 		return Work{}, err
 	}
+	return e.workOf(ctx, who, u)
+}
+
+func (e *Engine) workOf(ctx context.Context, who Actor, u User) (Work, error) {
 	w := Work{User: u}
 	f := Filter{Scope: &Scope{User: u.ID}, Open: true, Now: e.now(), Sort: ByDeadline, Limit: MaxPage}
 	for {
@@ -48,7 +52,11 @@ func (e *Engine) OpenWork(ctx context.Context, who Actor, user string) (Work, er
 // transaction: every project in which they have a part gets an entry, their delegations end, and so does the account.
 // It may also be called for an account that was closed before. Without open work heir may be "".
 func (e *Engine) Leave(ctx context.Context, who Actor, user, heir, note string) (Work, error) {
-	w, err := e.OpenWork(ctx, who, user)
+	u, err := e.managed(ctx, who, user, "leave")
+	if err != nil {
+		return Work{}, err
+	}
+	w, err := e.workOf(ctx, who, u)
 	if err != nil {
 		return Work{}, err
 	}
