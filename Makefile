@@ -37,7 +37,7 @@ vuln: ## govulncheck, which .ci/run installs; needs its database
 bench: ## speed against the databases' own: lines "ratio NAME VALUE"; PostgreSQL part needs PostgreSQL
 	$(GO) test -tags "$(TAGS) bench" -count=1 -timeout 20m -run '^TestBench' -v .
 
-shots: ## pictures of every page into shots/, those of the README into shots/readme; needs Chromium
+shots: ## pictures of every page into shots/, those of the README into shots/readme (docs/shots holds them); needs Chromium
 	BIHUAN_SHOTS="$(CURDIR)/shots" BIHUAN_TEST_BROWSER=required $(GO) test -tags "$(TAGS)" -count=1 -timeout 20m -run 'TestShots|TestReadme' ./api/console/browsertest
 
 fmt: ## gofmt

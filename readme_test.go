@@ -34,6 +34,23 @@ func TestReadmeShowsTheDefinitions(t *testing.T) {
 	}
 }
 
+var picture = regexp.MustCompile(`!\[[^\]]+\]\((docs/shots/[^)]+)\)`)
+
+// The README shows one project's way in six pictures, which are there and light enough for a page.
+func TestReadmePictures(t *testing.T) {
+	for _, name := range []string{"README.md", "README.zh-CN.md"} {
+		all := picture.FindAllStringSubmatch(read(t, name), -1)
+		if len(all) != 6 {
+			t.Errorf("%s shows %d pictures", name, len(all))
+		}
+		for _, m := range all {
+			if info, err := os.Stat(m[1]); err != nil || info.Size() > 150<<10 {
+				t.Errorf("%s: %s: %v", name, m[1], err)
+			}
+		}
+	}
+}
+
 var exported = regexp.MustCompile(`(?m)^\s*export ([A-Z]+)=(\S+)`)
 
 // The walk works as printed, against a fresh demo.

@@ -10,5 +10,5 @@
 // the page is not violated, no script fails, and no dialog opens. A person (person_test.go) reports each at the end
 // of its test.
 //
-// `make shots` takes pictures of every page into /shots, and the README's into docs/shots.
+// `make shots` takes pictures of every page into /shots, and those for docs/shots into /shots/readme.
 package browsertest

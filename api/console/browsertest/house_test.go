@@ -37,6 +37,7 @@ type house struct {
 	t      *testing.T
 	engine *engine.Engine
 	db     *storage.DB
+	door   *auth.Door
 	clock  *plan.Clock
 	url    string
 	users  map[string]engine.User // by login
@@ -61,20 +62,25 @@ func open(t *testing.T, demo bool) *house {
 	if err := os.CopyFS(dir, os.DirFS(stage.dir)); err != nil {
 		t.Fatal(err)
 	}
+	return build(t, dir, stage.ended, demo)
+}
+
+// build opens the house in dir, which may be empty.
+func build(t *testing.T, dir string, now time.Time, demo bool) *house {
+	t.Helper()
 	ctx := context.Background() // the house outlives the test's context, which ends before its clean-up
-	h := &house{t: t, clock: plan.NewClock(stage.ended), users: map[string]engine.User{}}
+	h := &house{t: t, clock: plan.NewClock(now), users: map[string]engine.User{}}
 	var kept *files.Files
 	var err error
 	if h.db, h.engine, kept, err = furnish(ctx, dir, h.clock); err != nil {
 		t.Fatal(err)
 	}
-	door, err := auth.New(auth.Config{Engine: h.engine, Store: h.db})
-	if err != nil {
+	if h.door, err = auth.New(auth.Config{Engine: h.engine, Store: h.db}); err != nil {
 		t.Fatal(err)
 	}
-	pages := &console.Options{Tray: kept, Door: door, Site: "示例城市学院党委"}
+	pages := &console.Options{Tray: kept, Door: h.door, Site: "示例城市学院党委"}
 	if demo {
-		pages.Seats = seats{door}
+		pages.Seats = seats{h.door}
 	}
 	server, err := api.New(api.Options{Engine: h.engine, Reader: h.db, Files: kept, Graph: workflows.Graph, Now: h.clock.Now, Console: pages})
 	if err != nil {

@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,9 +37,21 @@ func (x *team) examples() map[string]string {
 	busy := h.item(func(p *engine.Project) bool { return p.Stage == "feedback" })
 	first := x.member(watchers[0])
 	first.upload(h, "台账.csv", goodLedger)
-	return map[string]string{"/import/:ticket": first.at(),
-		"/projects/:id": "/projects/" + string(busy.ID), "/projects/:id/edit": "/projects/" + string(h.planned().ID) + "/edit",
-		"/workflows/:workflow": "/workflows/shishi"}
+	running, next := h.lists()
+	list := "/lists/" + string(running.ID)
+	return map[string]string{"/import/:ticket": first.at(), "/projects/:id": "/projects/" + string(busy.ID), "/projects/:id/edit": "/projects/" + string(h.planned().ID) + "/edit",
+		"/lists/:id": list, "/lists/:id/edit": "/lists/" + string(next.ID) + "/edit", "/lists/:id/close": list + "/close", "/lists/:id/bulletin": list + "/bulletin",
+		"/lists/:id/carry/:project": list + "/carry/" + string(running.Order()[0]), "/workflows/:workflow": "/workflows/shishi"}
+}
+
+// lists are the college's: the one that is being reconciled, and the next.
+func (h *house) lists() (running, next engine.List) {
+	h.t.Helper()
+	page, err := h.engine.Lists(context.Background(), engine.Operator(), engine.ListFilter{})
+	if err != nil || len(page.Items) != 2 {
+		h.t.Fatalf("%d lists, %v", len(page.Items), err)
+	}
+	return page.Items[1], page.Items[0]
 }
 
 // planned is a project whose draft may still be changed.
@@ -82,7 +95,8 @@ func (x *team) sights() []sight {
 	project("closed", "wang", func(p *engine.Project) bool { return p.Stage == engine.Closed })
 	project("shelved", "li", func(p *engine.Project) bool { return p.Stage == engine.Shelved })
 	project("secretary", "wu", func(p *engine.Project) bool { return p.Kind == "shuji" })
-	return append(out,
+	_, draft := h.lists()
+	return append(out, sight{"list-draft", "zhang", "/lists/" + string(draft.ID)},
 		sight{"todo-owner", "zhou", "/todo"}, sight{"todo-nothing", "wang", "/todo"}, sight{"overview-owner", "zhou", "/overview"},
 		sight{"ledger-all", "wang", "/ledger?view=all"}, sight{"ledger-red", "wang", "/ledger?light=red"}, sight{"ledger-nothing", "wang", "/ledger?q=%E6%B2%A1%E6%9C%89"},
 		sight{"trail-nothing", "wang", "/trail?from=2030-01-01"}, sight{"workflow-shuji", "zhang", "/workflows/shuji"},

@@ -34,46 +34,59 @@ func shots(t *testing.T) string {
 	return dir
 }
 
-// picture takes what is on the screen, or the whole page, as a PNG of few colours.
-func (p *person) picture(path string, whole bool) {
+// picture takes what is on the screen as a PNG.
+func (p *person) picture() []byte {
 	p.t.Helper()
-	// Menus that unfolded by themselves, a blinking cursor and what htmx still fetches have no place in it.
-	p.eval(`document.activeElement && document.activeElement.blur(), document.fonts.ready.then(() => 1)`, nil)
+	// A blinking cursor and what htmx still fetches have no place in it.
+	p.eval(`document.activeElement && document.activeElement.blur()`, nil)
 	p.until(`document.readyState === "complete" && !document.querySelector(".htmx-request")`)
 	var raw []byte
-	p.do(chromedp.ActionFunc(func(ctx context.Context) error {
-		c := page.CaptureScreenshot().WithFormat(page.CaptureScreenshotFormatPng)
-		if whole {
-			_, _, _, _, _, size, err := page.GetLayoutMetrics().Do(ctx)
-			if err != nil {
-				return err
-			}
-			c = c.WithCaptureBeyondViewport(true).WithClip(&page.Viewport{Width: size.Width, Height: size.Height, Scale: 1})
-		}
-		var err error
-		raw, err = c.Do(ctx)
+	p.do(chromedp.ActionFunc(func(ctx context.Context) (err error) {
+		raw, err = page.CaptureScreenshot().WithFormat(page.CaptureScreenshotFormatPng).Do(ctx)
 		return err
 	}))
-	img, err := png.Decode(bytes.NewReader(raw))
-	if err != nil {
-		p.t.Fatal(err)
+	return raw
+}
+
+// poster takes the whole page, on a screen that is as high as the page.
+func (p *person) poster(s screen) []byte {
+	p.t.Helper()
+	p.look(s)
+	var height int64
+	p.eval(`document.scrollingElement.scrollHeight`, &height)
+	p.look(screen{s.width, max(height, s.height)})
+	return p.picture()
+}
+
+func keep(t *testing.T, dir, name string, picture []byte) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, few(img)); err != nil {
-		p.t.Fatal(err)
-	}
-	if !whole && out.Len() > maxPicture {
-		p.t.Errorf("%s weighs %d bytes", path, out.Len())
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
-		p.t.Fatal(err)
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// few paints a picture of a page with its 256 most frequent colours, which are all that the eye misses.
+// light is a picture of few colours, for the README.
+func light(t *testing.T, picture []byte) []byte {
+	t.Helper()
+	img, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, few(img)); err != nil {
+		t.Fatal(err)
+	}
+	if out.Len() > maxPicture {
+		t.Errorf("a picture weighs %d bytes", out.Len())
+	}
+	return out.Bytes()
+}
+
+// few paints a picture of a page with 256 of its colours: the most frequent ones, but none beside one that is
+// nearly the same as long as others are missing altogether.
 func few(img image.Image) *image.Paletted {
 	b := img.Bounds()
 	seen := map[color.RGBA]int{}
@@ -91,8 +104,12 @@ func few(img image.Image) *image.Paletted {
 		return cmp.Or(seen[y]-seen[x], cmp.Compare(x.R, y.R), cmp.Compare(x.G, y.G), cmp.Compare(x.B, y.B))
 	})
 	var colours color.Palette
-	for _, c := range all[:min(256, len(all))] {
-		colours = append(colours, c)
+	for _, apart := range []int{2000, 500, 100, 0} { // squares of distances
+		for _, c := range all {
+			if len(colours) < 256 && !slices.ContainsFunc(colours, func(k color.Color) bool { return distance(c, k.(color.RGBA)) <= apart }) {
+				colours = append(colours, c)
+			}
+		}
 	}
 	nearest := make(map[color.RGBA]uint8, len(all))
 	for _, c := range all {
@@ -107,6 +124,11 @@ func few(img image.Image) *image.Paletted {
 	return out
 }
 
+func distance(a, b color.RGBA) int {
+	r, g, bl := int(a.R)-int(b.R), int(a.G)-int(b.G), int(a.B)-int(b.B)
+	return r*r + g*g + bl*bl
+}
+
 // TestShots takes a picture of every page on a desk and on a phone, light and dark.
 func TestShots(t *testing.T) {
 	dir := shots(t)
@@ -115,10 +137,9 @@ func TestShots(t *testing.T) {
 	for _, s := range x.sights() {
 		p := x.see(s)
 		for _, size := range []screen{desktop, phone} {
-			p.look(size)
 			for _, scheme := range []string{"light", "dark"} {
 				p.choose(scheme)
-				p.picture(filepath.Join(dir, s.name+"-"+strconv.FormatInt(size.width, 10)+"-"+scheme+".png"), true)
+				keep(t, dir, s.name+"-"+strconv.FormatInt(size.width, 10)+"-"+scheme, p.poster(size))
 			}
 		}
 		p.choose("light")
@@ -143,7 +164,7 @@ func TestReadme(t *testing.T) {
 	p := visitor(t, h.url)
 	p.look(screen{1280, 800})
 	p.open("/sign-in")
-	shot := func(name string) { t.Helper(); p.picture(filepath.Join(dir, name+".png"), false) }
+	shot := func(name string) { t.Helper(); keep(t, dir, name, light(t, p.picture())) }
 	top := func() { p.eval(`scrollTo(0, 0)`, nil) }
 	p.sit("zhang")
 	p.open("/new")
