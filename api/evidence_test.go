@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -54,6 +55,35 @@ func TestEvidence(t *testing.T) {
 		}
 		h.want(404, "api.evidence_unknown", "inspector", "GET", "/api/v1/projects/"+p.ID+"/evidence/x", nil)
 	})
+}
+
+// Evidence that somebody changed or removed behind the server's back is not given out.
+func TestAlteredEvidence(t *testing.T) {
+	dir := t.TempDir()
+	store, err := files.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, storagetest.Open(t, storage.SQLite), func(o *api.Options) { o.Files = store })
+	p := h.advance()
+	var list struct{ Items []struct{ ID, SHA256 string } }
+	h.addEvidence(&p, "owner", "a.pdf", pdf+"这一份")
+	h.want(200, "", "owner", "GET", "/api/v1/projects/"+p.ID+"/evidence", nil).into(t, &list)
+	e := list.Items[len(list.Items)-1]
+	file, path := filepath.Join(dir, e.SHA256[:2], e.SHA256[2:]), "/api/v1/projects/"+p.ID+"/evidence/"+e.ID
+	h.want(200, pdf, "inspector", "GET", path, nil)
+	if err := errors.Join(os.Chmod(file, 0o600), os.WriteFile(file, []byte(pdf+"那一份"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, headers := range [][]string{nil, {"Range", "bytes=0-3"}, {"If-None-Match", `"` + e.SHA256 + `"`}} {
+		if a := h.send("inspector", "GET", path, nil, headers...); a.status != 500 || problemKey(t, a) != "api.internal" {
+			t.Errorf("altered, with %v: %d %s", headers, a.status, a.body)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	h.want(500, "api.internal", "inspector", "GET", path, nil)
 }
 
 // What an upload can get wrong; none of it changes the project or leaves a file.

@@ -271,7 +271,7 @@ func (h *handlers) download(ctx context.Context, in *OneEvidence) (*Download, er
 	e := list[i]
 	file, _, err := h.Files.Get(e.SHA256)
 	if err != nil {
-		return nil, err // the trail names a file that is gone: a fault of ours, whatever Get calls it
+		return nil, err // the trail names a file that is gone or altered: a fault of ours, whatever Get calls it
 	}
 	return &Download{Body: func(ctx huma.Context) {
 		defer file.Close()

@@ -88,11 +88,11 @@ func (f *Files) Put(ctx context.Context, name string, r io.Reader, limit int64) 
 }
 
 // place moves a finished file to where its digest says, and reports whether it did: the same bytes may lie there
-// already, and whole, because nothing else is ever renamed into place.
+// already. What lies there and is not what the digest says was altered by somebody else, and is put right.
 func (f *Files) place(temp string, e engine.Evidence) (bool, error) {
 	path := f.path(e.SHA256)
-	if info, err := os.Stat(path); err == nil && info.Size() == e.Size {
-		return false, nil
+	if there, _, err := f.Get(e.SHA256); err == nil {
+		return false, there.Close()
 	}
 	dir := filepath.Dir(path)
 	if err := os.Mkdir(dir, 0o700); err == nil {
@@ -111,8 +111,13 @@ func (f *Files) place(temp string, e engine.Evidence) (bool, error) {
 	return true, syncDir(dir)
 }
 
+// ErrAltered is the answer for a file whose bytes are no longer those that its digest names: somebody changed it
+// behind the product's back.
+var ErrAltered = errors.New("the file is not what its digest says")
+
 // Get opens the file with the digest; the caller closes it. A file that is not there is engine.ErrNotFound: the
-// database names it, so somebody removed it behind the product's back.
+// database names it, so somebody removed it behind the product's back. Every byte is read before the first is given
+// out, because evidence that was changed must not pass for what was handed in.
 func (f *Files) Get(digest audit.Digest) (io.ReadSeekCloser, int64, error) {
 	if digest.IsZero() {
 		return nil, 0, engine.ErrNotFound
@@ -124,11 +129,18 @@ func (f *Files) Get(digest audit.Digest) (io.ReadSeekCloser, int64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("evidence: %w", err)
 	}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, 0, errors.Join(err, file.Close())
+	hash := sha256.New()
+	size, err := io.Copy(hash, file)
+	if err == nil && audit.Digest(hash.Sum(nil)) != digest {
+		err = ErrAltered
 	}
-	return file, info.Size(), nil
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("evidence %s: %w", digest, err), file.Close())
+	}
+	return file, size, nil
 }
 
 // path is where a digest's file lies: two hexadecimal digits as the folder, the rest as the name.

@@ -247,6 +247,31 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
+// A file that somebody changed behind the product's back does not pass for what was handed in, however long it is,
+// and is put right by the next one who sends it.
+func TestAltered(t *testing.T) {
+	for _, bytes := range []string{"%PDF", strings.Replace(pdf, "P", "Q", 1), pdf + "x", ""} {
+		f, dir := open(t)
+		e, err := f.Put(t.Context(), "a.pdf", strings.NewReader(pdf), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, e.SHA256.String()[:2], e.SHA256.String()[2:])
+		if err := errors.Join(os.Chmod(path, 0o600), os.WriteFile(path, []byte(bytes), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if file, _, err := f.Get(e.SHA256); !errors.Is(err, files.ErrAltered) {
+			t.Errorf("%q was given out as %v: %v", bytes, file, err)
+		}
+		if _, err := f.Put(t.Context(), "a.pdf", strings.NewReader(pdf), 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, f, e.SHA256); got != pdf {
+			t.Errorf("it is still %q", got)
+		}
+	}
+}
+
 // The same bytes from many at once end as one whole file.
 func TestConcurrentPut(t *testing.T) {
 	f, dir := open(t)
