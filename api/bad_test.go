@@ -39,6 +39,7 @@ func TestBadInput(t *testing.T) {
 		{"null where something is needed", "owner", "POST /projects/{id}/reports", 0, `{"percent":null,"done":"x"}`, nil, fault{422, "api.integer", "percent"}},
 		{"missing member", "owner", "POST /projects/{id}/reports", 0, `{"percent":10}`, nil, fault{422, "api.required", "done"}},
 		{"malformed JSON", "owner", "POST /projects/{id}/reports", 0, "{\"percent\":10,\n \"done\":}", nil, fault{400, "api.malformed", ""}},
+		{"text in GBK", "owner", "POST /projects/{id}/reports", 0, "{\"percent\":10,\n \"done\":\"\xbf\xaa\xb9\xa4\"}", nil, fault{400, "api.not_utf8", ""}},
 		{"two bodies", "owner", "POST /projects/{id}/reports", 0, `{"percent":10,"done":"x"}{}`, nil, fault{400, "api.malformed", ""}},
 		{"no body", "owner", "POST /projects/{id}/reports", 0, nil, nil, fault{422, "api.body_required", ""}},
 		{"not JSON by its type", "owner", "POST /projects/{id}/reports", 0, `percent=10`, []string{"Content-Type", "application/x-www-form-urlencoded"}, fault{415, "api.media_type", ""}},

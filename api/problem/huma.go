@@ -102,7 +102,7 @@ func faults(info *request.Info, status int, errs []error) *Problem {
 			}
 		}
 	}
-	if list[0].Key != keyMalformed {
+	if list[0].Key != keyMalformed && list[0].Key != keyNotUTF8 {
 		status = http.StatusUnprocessableEntity
 	}
 	p := newProblem(info, status, "", list[0].Key, strings.Join(lines, message.Text(info.Lang, "list.semicolon", nil)))
@@ -134,7 +134,11 @@ func join(field, member string) string {
 	return field + "." + member
 }
 
-const keyMalformed = "api.malformed"
+// The mistakes of a body as such, which are answered 400.
+const (
+	keyMalformed = "api.malformed"
+	keyNotUTF8   = "api.not_utf8"
+)
 
 // phrases are huma's sentences and ours. Those of its validation package are variables there, so that a changed
 // wording is found by the compiler's eye and a test, and never shown in English to a Chinese reader.
@@ -166,6 +170,7 @@ var phrases = []struct {
 	{"required header parameter is missing", "api.required", ""},
 	{"required path parameter is missing", "api.required", ""},
 	{malformedForm, keyMalformed, "place"},
+	{notUTF8Form, keyNotUTF8, "place"},
 	{badValueForm, "api.bad_value", "member"},
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -12,6 +13,7 @@ import (
 // The sentences by which Unmarshal's errors reach phrase through huma, which keeps only the text of an error.
 const (
 	malformedForm = "malformed at %s"
+	notUTF8Form   = "not UTF-8 at %s"
 	badValueForm  = "bad value of %s"
 )
 
@@ -23,6 +25,10 @@ var JSON = huma.Format{
 }
 
 func unmarshal(data []byte, v any) error {
+	if n := validPrefix(data); n < len(data) { // such as GBK; encoding/json would turn it into replacement characters
+		line, column := position(data, int64(n)+1)
+		return fmt.Errorf(notUTF8Form, fmt.Sprintf("%d:%d", line, column))
+	}
 	err := json.Unmarshal(data, v)
 	if err == nil {
 		return nil
@@ -41,4 +47,19 @@ func unmarshal(data []byte, v any) error {
 func position(data []byte, offset int64) (line, column int) {
 	read := data[:min(max(offset-1, 0), int64(len(data)))]
 	return 1 + bytes.Count(read, []byte("\n")), len(read) - bytes.LastIndexByte(read, '\n')
+}
+
+// validPrefix returns how many bytes at the beginning of data are UTF-8.
+func validPrefix(data []byte) int {
+	if utf8.Valid(data) {
+		return len(data)
+	}
+	n := 0
+	for {
+		r, size := utf8.DecodeRune(data[n:])
+		if r == utf8.RuneError && size <= 1 {
+			return n
+		}
+		n += size
+	}
 }

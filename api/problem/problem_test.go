@@ -116,6 +116,23 @@ func TestMalformedPlace(t *testing.T) {
 	}
 }
 
+// A body in GBK is refused: decoding would put replacement characters where the words were.
+func TestBodyThatIsNotUTF8(t *testing.T) {
+	for _, c := range []struct{ body, want string }{
+		{"\xff\xfe{\x00", "1:1"}, {"{\"a\":1,\n \"b\":\"\xbf\xaa\xb9\xa4\"}", "2:7"}, {"{\"a\":\"好\xe5\xa5\"}", "1:10"},
+	} {
+		var v any
+		err := JSON.Unmarshal([]byte(c.body), &v)
+		if err == nil || err.Error() != "not UTF-8 at "+c.want {
+			t.Errorf("%q: %v, want %s", c.body, err, c.want)
+		}
+	}
+	var v struct{ A string }
+	if err := JSON.Unmarshal([]byte("{\"a\":\"\uFFFD好\"}"), &v); err != nil || v.A != "\uFFFD好" {
+		t.Errorf("a replacement character that was sent as one: %q, %v", v.A, err)
+	}
+}
+
 // What huma would say about an error of a handler's that it does not know never shows the error.
 func TestHumaSaysNothingOfErrors(t *testing.T) {
 	se := huma.NewError(http.StatusInternalServerError, "unexpected", errors.New("secret"))
