@@ -47,6 +47,11 @@ func (x *demoCmd) Run(ctx context.Context, s *session) error {
 	if err := loopback(x.Addr); err != nil {
 		return err
 	}
+	if !x.Exit {
+		if err := vacant(ctx, x.Addr); err != nil {
+			return err
+		}
+	}
 	dir := x.Dir
 	if dir == "" {
 		var err error
@@ -78,7 +83,6 @@ func (x *demoCmd) Run(ctx context.Context, s *session) error {
 	if err := sv.prepare(ctx); err != nil {
 		return errors.Join(err, sv.close())
 	}
-	s.say("demo.serving", "addr", x.Addr)
 	return errors.Join(sv.serve(ctx), sv.close())
 }
 
@@ -92,6 +96,16 @@ func loopback(addr string) error {
 		return misuse{line("demo.addr", "addr", addr)}
 	}
 	return nil
+}
+
+// vacant reports whether an address can be listened on: a port that is taken is better known before two months are
+// played than after.
+func vacant(ctx context.Context, addr string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // stage makes the demo's database, plays two months of the founding plan on it, and prints a token for each seat.

@@ -179,8 +179,12 @@ func newDays(c *calendar.Calendar, days []calendar.Day) []calendar.Day {
 	})
 }
 
-// firstSteps tells an installation without people how to make the first; there is no default account.
+// firstSteps tells visitors of the demo where it is, and an installation without people how to make the first; there
+// is no default account.
 func (sv *server) firstSteps(ctx context.Context) error {
+	if sv.demo {
+		sv.say("demo.serving", "addr", sv.open[0].Addr())
+	}
 	token, until, err := sv.door.SetupToken(ctx)
 	if err != nil || token == "" {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"html"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -153,6 +154,24 @@ func TestPasswordPage(t *testing.T) {
 	}
 	if _, at, _ := v.open("/todo", nil); !strings.HasPrefix(at, "/sign-in") {
 		t.Errorf("signed out, /todo leads to %s", at)
+	}
+}
+
+// A port that is taken is known before the play begins, and no address is promised that nobody listens on.
+func TestDemoPortTaken(t *testing.T) {
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	var out, errs strings.Builder
+	dir := t.TempDir()
+	code := run(t.Context(), []string{"demo", "--addr", taken.Addr().String(), "--dir", dir}, &out, &errs, func(string) string { return "" })
+	if code != 1 || out.Len() > 0 || !strings.Contains(errs.String(), taken.Addr().String()) {
+		t.Errorf("code %d\nout %s\nerr %s", code, out.String(), errs.String())
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
