@@ -20,6 +20,9 @@ type Occurrence struct {
 	Unknown bool
 }
 
+// maxSimulated bounds a simulation in years: its cost grows with its length, and times have an end.
+const maxSimulated = 10
+
 // Simulate lists what the clock would do to a project that starts on start, takes every stage to its limit,
 // reports nothing and is not closed out: every stage limit, reminder, light change, rung and automatic step, in
 // order, with no database, so that a definition can be read as dates before anybody publishes it.
@@ -29,6 +32,9 @@ type Occurrence struct {
 func Simulate(w *Workflow, cal *calendar.Calendar, site Site, start, deadline calendar.Date) ([]Occurrence, error) {
 	if !deadline.After(start) {
 		return nil, invalid("deadline", "simulate.deadline_before_start")
+	}
+	if deadline.After(start.AddMonths(12 * maxSimulated)) {
+		return nil, invalid("deadline", "deadline.too_far", "date", deadline)
 	}
 	plan := layStages(w, cal, start, deadline)
 	c := &Case{Workflow: w, Calendar: cal, Site: site}

@@ -206,6 +206,18 @@ func TestSimulateEndsForACircle(t *testing.T) {
 	}
 }
 
+func TestSimulateRefusesADeadlineFarAway(t *testing.T) {
+	for start, deadline := range map[string]string{"2026-11-04": "2036-11-05", "0001-01-01": "9999-12-31"} {
+		_, err := engine.Simulate(small(nil), calendar.Embedded(), site, day(start), day(deadline))
+		if engine.KindOf(err) != engine.Invalid {
+			t.Errorf("%s to %s: %v", start, deadline, err)
+		}
+	}
+	if _, err := engine.Simulate(small(nil), calendar.Embedded(), site, day("2026-11-04"), day("2036-11-04")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSimulateRefusesADeadlineBeforeTheStart(t *testing.T) {
 	for _, deadline := range []string{"2026-11-04", "2026-11-03"} {
 		_, err := engine.Simulate(small(nil), calendar.Embedded(), site, day("2026-11-04"), day(deadline))

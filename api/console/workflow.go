@@ -252,10 +252,6 @@ func (c *Console) simulate(v *visit, w *engine.Workflow) simulation {
 	if out.Error != "" {
 		return out
 	}
-	if start.DaysUntil(deadline) > 3660 {
-		out.Error = v.t("deadline.too_far", "date", deadline)
-		return out
-	}
 	list, err := engine.Simulate(w, c.Engine.Working(), c.Engine.Site, start, deadline)
 	if err != nil {
 		out.Error = asError(err).In(v.lang)
