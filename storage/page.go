@@ -195,8 +195,8 @@ func (o order) legs(w where, f engine.Filter) (legs []leg, back bool, err error)
 			l.where.and(s.only)
 		}
 		if s.light != "" {
-			light, args := lightSQL(f.Now)
-			l.where.and(light+" = ?", append(args, string(s.light))...)
+			light, args := lightIs(s.light, f.Now)
+			l.where.and(light, args...)
 		}
 		if f.After != "" && i == c.Stretch {
 			compare, _ := s.direction()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"bihuan/engine"
+	"bihuan/engine/calendar"
 )
 
 // todoView is 我的待办: what waits for me, then my own items by urgency.
@@ -13,7 +14,15 @@ type todoView struct {
 	Approvals []approvalRow
 	Others    []todoRow // to verify, to acknowledge
 	Mine      []todoRow
+	Recent    []recentRow // what the person decided lately
+	More      bool        // there are more than are shown; the ledger has them all
 	Empty     *emptyView
+}
+
+// recentRow is something that the person decided.
+type recentRow struct {
+	Project, Number, Title, Action, At, Note string
+	Returned                                 bool
 }
 
 // approvalRow is a request that this person can answer without leaving the page.
@@ -24,25 +33,35 @@ type approvalRow struct {
 	Pending                    pending
 	Gate                       string // 条件 6/6 齐全
 	Complete                   bool
-	Unmet                      []string
-	Extra                      []string // what else an approver should know
+	Checks                     []criterion // what the definition asks for, met and not
+	Unmet                      []string    // what else stands against it
+	Extra                      []string    // what else an approver should know
 	Evidence                   []evidenceView
 	Version                    int64
 	Note                       string // as typed
 	Error                      string
 }
 
+// criterion is a requirement, met or not.
+type criterion struct {
+	Met  bool
+	Text string
+}
+
 // todoRow is an item that waits for something else.
 type todoRow struct {
 	ID, Number, Title, Why, Do string
 	Href                       string
+	Version                    int64
+	Acknowledge                bool // can be done at once
+	Error                      string
 	Light                      lightView
 	Due                        dueView
 	Dots                       dotsView
 }
 
 // shownTasks bounds how many of each sort a page shows.
-const shownTasks = 50
+const shownTasks = 30
 
 func (c *Console) todo(v *visit) error {
 	view, err := c.todoView(v)
@@ -58,14 +77,18 @@ func (c *Console) todoView(v *visit) (todoView, error) {
 	if err != nil {
 		return view, err
 	}
-	approvals, mine := 0, 0
+	approvals, mine, others := 0, 0, 0
 	for i := range tasks {
 		p := &tasks[i].Project
+		n := map[string]*int{"approve": &approvals, "own": &mine}[tasks[i].Why]
+		if n == nil {
+			n = &others
+		}
+		if *n++; *n > shownTasks {
+			continue
+		}
 		switch tasks[i].Why {
 		case "approve":
-			if approvals++; approvals > shownTasks {
-				continue
-			}
 			row, err := c.approvalRow(v, p)
 			if err != nil {
 				return view, err
@@ -77,18 +100,20 @@ func (c *Console) todoView(v *visit) (todoView, error) {
 				return view, err
 			}
 			if tasks[i].Why == "own" {
-				if mine++; mine <= shownTasks {
-					view.Mine = append(view.Mine, row)
-				}
-			} else if len(view.Others) < shownTasks {
+				view.Mine = append(view.Mine, row)
+			} else {
 				view.Others = append(view.Others, row)
 			}
 		}
 	}
 	// Red before yellow before green; the deadline decides among equals.
+	view.More = approvals > shownTasks || mine > shownTasks || others > shownTasks
+	if view.Recent, err = c.recent(v); err != nil {
+		return view, err
+	}
 	slices.SortStableFunc(view.Mine, func(a, b todoRow) int { return lightRank[a.Light.Class] - lightRank[b.Light.Class] })
-	view.Sub = v.t("console.todo.sub", "name", v.user.Name, "approvals", approvals, "others", len(view.Others), "mine", mine)
-	if len(tasks) == 0 {
+	view.Sub = v.t("console.todo.sub", "name", v.user.Name, "approvals", approvals, "others", others, "mine", mine)
+	if len(tasks) == 0 && len(view.Recent) == 0 {
 		view.Empty = &emptyView{Title: v.t("console.todo.none"), Why: v.t("console.todo.none_why"), Href: "/ledger", Do: v.t("console.nav.ledger")}
 	}
 	return view, nil
@@ -104,10 +129,46 @@ func (c *Console) todoRow(v *visit, p *engine.Project, why string) (todoRow, err
 	light := v.lightOf(p, c.Now())
 	row := todoRow{ID: string(p.ID), Number: p.Number, Title: p.Title, Why: v.t("todo." + why), Light: light,
 		Due: c.dueOf(v, p, light.Class, c.today()), Dots: v.dotsOf(w, p, light.Class), Href: "/projects/" + string(p.ID)}
-	if why == "verify" || why == "acknowledge" {
-		row.Do, row.Href = v.t("do."+why), row.Href+"?open="+why+"#do-"+why
+	row.Version = p.Version
+	act := why
+	if why == "own" { // the one thing that an owner does most
+		options, err := c.Engine.Explain(v.ctx, v.actor, p)
+		if err != nil {
+			return row, err
+		}
+		act = ""
+		if slices.ContainsFunc(options, func(o engine.Option) bool { return o.Act == "report" && o.Allowed }) {
+			act = "report"
+		}
+	}
+	row.Acknowledge = act == "acknowledge"
+	if act != "" {
+		row.Do, row.Href = v.t("do."+act), row.Href+"?open="+act+"#do-"+act
 	}
 	return row, nil
+}
+
+// recent are the last things that the person decided, newest first.
+func (c *Console) recent(v *visit) ([]recentRow, error) {
+	const shown = 6
+	page, err := c.Engine.Trail(v.ctx, v.actor, engine.EntryFilter{Actor: v.user.ID, Actions: []string{"approve", "return", "verify", "acknowledge"}, Limit: shown})
+	if err != nil {
+		return nil, err
+	}
+	var out []recentRow
+	for i := range page.Items {
+		e := &page.Items[i]
+		p, err := c.Engine.Project(v.ctx, v.actor, engine.ProjectID(e.SubjectID()))
+		if engine.KindOf(err) == engine.NotFound {
+			continue // it is not theirs to see any more
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, recentRow{Project: string(p.ID), Number: p.Number, Title: p.Title, Action: v.actionName(e.Action), At: c.moment(e.At), Note: e.Note,
+			Returned: e.Action == "return"})
+	}
+	return out, nil
 }
 
 // approvalRow shows a request with everything that speaks for and against it.
@@ -137,18 +198,28 @@ func (c *Console) approvalRow(v *visit, p *engine.Project) (approvalRow, error) 
 		met, all := 0, 0
 		for _, r := range o.Reasons {
 			if !required(r) {
+				if !r.Met { // such as a date that has passed while it waited
+					row.Unmet = append(row.Unmet, r.In(v.lang))
+				}
 				continue
 			}
 			all++
+			row.Checks = append(row.Checks, criterion{r.Met, r.In(v.lang)})
 			if r.Met {
 				met++
-			} else {
-				row.Unmet = append(row.Unmet, r.In(v.lang))
 			}
 		}
 		if all > 0 {
 			row.Complete = met == all
 			row.Gate = v.t("console.todo.gate", "met", met, "all", all)
+		}
+	}
+	if p.Request != nil {
+		if n, _ := c.Engine.Working().Workdays(calendar.DateOf(p.Request.At, c.Engine.Site.Location).AddDays(1), c.today()); n > 0 {
+			row.Extra = append(row.Extra, v.t("console.todo.waited", "n", n))
+		}
+		if p.Request.Kind == engine.RequestExtension {
+			row.Extra = append(row.Extra, v.t("console.todo.first_deadline", "date", p.OriginalDeadline))
 		}
 	}
 	if p.Survey != nil {
@@ -201,7 +272,7 @@ func (c *Console) decide(v *visit) error {
 	}
 	x := v.g.Request.PostForm
 	act := x.Get("decision")
-	if act != "approve" && act != "return" {
+	if act != "approve" && act != "return" && act != "acknowledge" {
 		return invalid("decision", "field.empty")
 	}
 	base, err := version(x)
@@ -220,6 +291,9 @@ func (c *Console) decide(v *visit) error {
 		return nil
 	}
 	v.g.Header("HX-Trigger", "todo-changed")
+	if act == "acknowledge" {
+		return c.fragment(v, http.StatusOK, "todo", "done-li", decidedView{ID: "o-" + string(p.ID), Project: string(p.ID), Number: p.Number, Title: p.Title, Text: v.t("console.done." + act)})
+	}
 	return c.fragment(v, http.StatusOK, "todo", "decided", decidedView{ID: "a-" + string(p.ID), Project: string(p.ID), Number: p.Number, Title: p.Title,
 		Text: v.t("console.done." + act), Returned: act == "return"})
 }
@@ -240,6 +314,9 @@ func (c *Console) undecided(v *visit, p *engine.Project, base int64, act string,
 		return err
 	}
 	e := asError(err)
+	if act == "acknowledge" {
+		return err // there is nothing typed to lose
+	}
 	if v.partial() && p.Request != nil {
 		row, rowErr := c.approvalRow(v, p)
 		if rowErr != nil {

@@ -96,22 +96,22 @@
 
   /* ----- picking rows for a batch ----- */
   function picked(f) {
-    var boxes = $$('[data-pick]', f), on = boxes.filter(function (b) { return b.checked; });
+    var boxes = Array.prototype.filter.call(f.elements, function (b) { return b.matches('[data-pick]'); }), on = boxes.filter(function (b) { return b.checked; });
     var n = function (what) { return on.filter(function (b) { return b.hasAttribute('data-can-' + what); }).length; };
-    boxes.forEach(function (b) { b.closest('tr').classList.toggle('is-sel', b.checked); });
+    boxes.forEach(function (b) { b.closest('tr,.appr').classList.toggle('is-sel', b.checked); });
     var bar = $('.batch', f), all = $('[data-pick-all]', f);
     if (!bar) return;
     bar.classList.toggle('on', on.length > 0);
     $('[data-picked]', bar).textContent = on.length;
-    ['approve', 'urge'].forEach(function (what) { $('[data-count-' + what + ']', bar).textContent = n(what); });
+    ['approve', 'urge'].forEach(function (what) { var at = $('[data-count-' + what + ']', bar); if (at) at.textContent = n(what); });
     if (all) {
       all.checked = on.length > 0 && on.length === boxes.length;
       all.indeterminate = on.length > 0 && on.length < boxes.length;
     }
   }
   document.addEventListener('change', function (ev) {
-    var f = ev.target.closest && ev.target.closest('[data-batch]');
-    if (!f) return;
+    var f = ev.target.form;
+    if (!f || !f.matches('[data-batch]')) return;
     if (ev.target.matches('[data-pick-all]')) $$('[data-pick]', f).forEach(function (b) { b.checked = ev.target.checked; });
     picked(f);
   });
@@ -119,7 +119,7 @@
     var el = ev.target.closest ? ev.target.closest('[data-unpick]') : null;
     if (!el) return;
     var f = el.closest('[data-batch]');
-    $$('[data-pick]', f).forEach(function (b) { b.checked = false; });
+    Array.prototype.forEach.call(f.elements, function (b) { if (b.matches('[data-pick]')) b.checked = false; });
     picked(f);
   });
   window.addEventListener('pageshow', function () { $$('[data-batch]').forEach(picked); });
@@ -153,6 +153,7 @@
     if (items.length) {
       if (by) step(items, item, 'cur', by).focus({ preventScroll: true });
       else if (item && ev.key === 'a') $('.btn.pri', item).click();
+      else if (item && ev.key === 'x') $('[data-pick]', item).click();
       else if (item && ev.key === 'r') { ev.preventDefault(); $('.decide .inp', item).focus(); }
       return;
     }
@@ -174,6 +175,7 @@
   document.addEventListener('htmx:sendError', function () { toast(document.body.getAttribute('data-offline')); });
   document.addEventListener('htmx:afterSwap', function (ev) {
     if (ev.detail.target.tagName === 'DIALOG' && !ev.detail.target.open) ev.detail.target.showModal();
+    $$('[data-batch]').forEach(picked);
     $$('[data-count-copy]').forEach(function (to) { var from = $('[data-count]'); to.innerHTML = from ? from.innerHTML : ''; });
   });
 })();
