@@ -13,6 +13,7 @@ var officePolicy = map[string]Role{
 	"add_user": Admin, "enable": Admin, "disable": Admin, "set_password": Admin, "end_sessions": Admin, "open_work": Admin, "leave": Admin,
 	"import_people": Admin,
 	"publish":       Admin, "repin": Admin, "load_calendar": Admin,
+	"channel": Admin, "settings": Admin, "wording": Admin, "replay": Admin,
 	"grant": Security, "revoke": Security,
 }
 
