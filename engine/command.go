@@ -97,6 +97,14 @@ func (d Draft) write(c *Case, p *Project, past bool) error {
 			return err
 		}
 	}
+	if p.StartedAt != nil && d.Deadline != p.Deadline { // back in 谋划: no way round the limits of extensions
+		if d.Deadline.IsZero() {
+			return invalid("deadline", "field.empty")
+		}
+		if last := c.lastExtension(p); d.Deadline.After(last) {
+			return invalid("deadline", "extension.too_far", "date", last, "months", c.Workflow.Extension.Months)
+		}
+	}
 	if d.Deadline != p.Deadline {
 		p.Deadline, p.DeadlineSetAt, p.OverdueAt = d.Deadline, at(c.Now), nil
 	}
@@ -124,8 +132,17 @@ func (d Draft) write(c *Case, p *Project, past bool) error {
 			return err
 		}
 	}
-	p.Owner, p.Assistants, p.Sponsor, p.Assisting, p.Extra = d.Owner, d.Assistants, d.Sponsor, d.Assisting, d.Extra
+	c.assign(p, d.Owner)
+	p.Assistants, p.Sponsor, p.Assisting, p.Extra = d.Assistants, d.Sponsor, d.Assisting, d.Extra
 	return nil
+}
+
+// assign names the owner. Somebody new has acknowledged nothing yet, where 签收 lies in the present stage or ahead.
+func (c *Case) assign(p *Project, owner UserID) {
+	if p.Owner != owner && slices.ContainsFunc(c.Workflow.stagesFrom(p), func(s Stage) bool { return has(s.Acts, ActAcknowledge) }) {
+		p.AcknowledgedAt = nil
+	}
+	p.Owner = owner
 }
 
 // DraftOf returns the project's present draft, to be changed and sent back with Edit.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"bihuan/engine"
+	"bihuan/engine/calendar"
 )
 
 func TestExtensionInTime(t *testing.T) {
@@ -189,6 +190,61 @@ func TestDeadlineEditedInPlan(t *testing.T) {
 	if s.p.OriginalDeadline != day("2026-12-15") || s.p.Deadline != day("2026-12-20") {
 		t.Errorf("original %s, deadline %s", s.p.OriginalDeadline, s.p.Deadline)
 	}
+}
+
+// Sending an item back to 谋划 is no way round the limits of extensions; an item that is late there is not stuck.
+func TestDeadlineEditedAfterItWasSentBack(t *testing.T) {
+	t.Parallel()
+	s := tell(t, embedded(t, "shishi"), "2026-09-24 10:00", draft()).advanceTo("advance")
+	edit := func(d engine.Draft) engine.Edit { return engine.Edit{Draft: d} }
+	until := func(date string) engine.Edit {
+		d := engine.DraftOf(&s.p)
+		d.Deadline = day(date)
+		return edit(d)
+	}
+	s.does(owner, engine.Extend{Deadline: day("2026-12-31"), Note: "施工方停工"})
+	s.does(supervisor, engine.Approve{})
+	s.runTo(clockTime("2027-01-05 10:00"))
+	s.does(supervisor, engine.Return{To: "plan", Note: "时限要重排"})
+	none := engine.DraftOf(&s.p)
+	none.Deadline = calendar.Date{}
+	s.refused(owner, edit(none), engine.Invalid, "field.empty")
+	s.refused(owner, until("2027-03-01"), engine.Invalid, "extension.too_far")
+	s.does(owner, until("2027-02-28")) // three months after 2026-11-30
+	s.ask("deploy")
+	if s.p.OriginalDeadline != day("2026-11-30") || !s.p.EverOverdue || s.p.Extensions != 1 {
+		t.Errorf("original %s, ever overdue %v, extensions %d", s.p.OriginalDeadline, s.p.EverOverdue, s.p.Extensions)
+	}
+	s.runTo(clockTime("2027-06-01 10:00"))
+	s.does(supervisor, engine.Return{To: "plan", Note: "还要重排"})
+	s.refused(owner, until("2027-06-30"), engine.Invalid, "extension.too_far")
+	s.ask("deploy")
+	if s.p.Stage != "deploy" || s.p.Deadline != day("2027-02-28") || s.p.OverdueAt == nil {
+		t.Errorf("%s, deadline %s, overdue at %v", s.p.Stage, s.p.Deadline, s.p.OverdueAt)
+	}
+}
+
+// What the owner before has acknowledged binds nobody else.
+func TestNewOwnerAcknowledgesAnew(t *testing.T) {
+	s := tell(t, embedded(t, "shishi"), "2026-09-24 10:00", draft()).advanceTo("advance")
+	s.does(supervisor, engine.Return{To: "plan", Note: "承办人要换"})
+	same := engine.DraftOf(&s.p)
+	same.Need = "灯太暗"
+	s.does(owner, engine.Edit{Draft: same})
+	if s.p.AcknowledgedAt == nil {
+		t.Error("the same owner has to acknowledge again")
+	}
+	other := engine.DraftOf(&s.p)
+	other.Owner, other.Assistants = nobody.ID, nil
+	s.does(owner, engine.Edit{Draft: other})
+	if s.p.AcknowledgedAt != nil {
+		t.Error("the new owner has acknowledged without having been asked")
+	}
+	s.does(nobody, engine.Submit{Transition: "deploy"})
+	s.approved()
+	s.refused(nobody, engine.Submit{Transition: "advance"}, engine.Blocked, "transition.unmet")
+	s.does(nobody, engine.Acknowledge{})
+	s.does(nobody, engine.Submit{Transition: "advance"})
 }
 
 // An extension that waited until its own date had passed can only be returned.

@@ -14,6 +14,7 @@ type Facts struct {
 	List                                    string // 双月清单 code, "" when on none
 	HasOwner, HasSponsor                    bool
 	Assisting                               int  // number of assisting units
+	Started                                 bool // 交办 has happened; in the first stage: it was sent back there
 	HasDeadline                             bool // a 办结时限 is set
 	DaysLeft                                int  // calendar days to the deadline; 0 on its day; negative after
 	Overdue, EverOverdue                    bool // recorded 逾期 under the present deadline; ever
@@ -61,7 +62,7 @@ func (c *Case) facts(p *Project, note string) Facts {
 	f := Facts{
 		Title: p.Title, Category: p.Category, Need: p.Need, Target: p.Target, Measures: p.Measures, List: p.List,
 		HasOwner: p.Owner != "", HasSponsor: p.Sponsor != "", Assisting: len(p.Assisting),
-		HasDeadline: !p.Deadline.IsZero(), Overdue: p.OverdueAt != nil, EverOverdue: p.EverOverdue,
+		Started: p.StartedAt != nil, HasDeadline: !p.Deadline.IsZero(), Overdue: p.OverdueAt != nil, EverOverdue: p.EverOverdue,
 		Extensions: p.Extensions, Returns: p.Returns, Round: p.Round, Acknowledged: p.AcknowledgedAt != nil,
 		Milestones: len(p.Milestones), MilestonesDone: p.MilestonesDone(),
 		Progress: p.Progress, Reports: p.Reports, Evidence: p.EvidenceCount,

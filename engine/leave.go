@@ -131,10 +131,7 @@ func (x handOver) apply(c *Case, p *Project) (outcome, error) {
 		return outcome{}, denied("leave.outside", "n", 1)
 	}
 	if p.Owner == x.From {
-		p.Owner = x.To
-		if stage, ok := c.Workflow.Stage(p.Stage); ok && has(stage.Acts, ActAcknowledge) {
-			p.AcknowledgedAt = nil // whoever takes it over has not seen it yet
-		}
+		c.assign(p, x.To)
 	}
 	if p.Sponsor == x.From {
 		p.Sponsor = x.To

@@ -238,6 +238,20 @@ func (w *Workflow) Stage(id StageID) (Stage, bool) {
 	return w.Stages[i], true
 }
 
+// stagesFrom returns the stage that the project is in, or will come back to from 挂账, and those that follow it in the
+// definition.
+func (w *Workflow) stagesFrom(p *Project) []Stage {
+	at := p.Stage
+	if at == Shelved {
+		at = p.Resume
+	}
+	i := slices.IndexFunc(w.Stages, func(s Stage) bool { return s.ID == at })
+	if i < 0 {
+		return nil
+	}
+	return w.Stages[i:]
+}
+
 // StageName returns the name of a stage or of one of the three states beside them.
 func (w *Workflow) StageName(id StageID) Text {
 	if s, ok := w.Stage(id); ok {

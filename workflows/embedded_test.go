@@ -183,6 +183,7 @@ func TestEmbeddedRequirements(t *testing.T) {
 		{"no deadline", "shishi", "deploy", func(f *engine.Facts) { f.HasDeadline, f.DaysLeft = false, 0 }, "deadline"},
 		{"deadline today", "shishi", "deploy", func(f *engine.Facts) { f.DaysLeft = 0 }, "ahead"},
 		{"deadline past", "shishi", "deploy", func(f *engine.Facts) { f.DaysLeft = -3 }, "ahead"},
+		{"sent back after its deadline", "shishi", "deploy", func(f *engine.Facts) { f.Started, f.DaysLeft = true, -3 }, ""},
 		{"on no list", "shishi", "deploy", func(f *engine.Facts) { f.List = "" }, "list"},
 		{"not acknowledged", "shishi", "advance", func(f *engine.Facts) { f.Acknowledged = false }, "acknowledged"},
 		{"no milestone", "shishi", "advance", func(f *engine.Facts) { f.Milestones = 0 }, "milestones"},
