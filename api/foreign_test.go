@@ -21,6 +21,7 @@ var bodies = map[string]any{
 	"POST /surveys":                       map[string]any{"very_satisfied": 20, "satisfied": 0, "basic": 0, "dissatisfied": 0, "very_dissatisfied": 0, "note": "线下问卷"},
 	"POST /objections":                    map[string]any{"text": "还有两盏不亮"},
 	"POST /objections/{objection}/answer": map[string]any{"text": "已经更换"},
+	"POST /look-backs":                    map[string]any{"passed": true, "lasting": true, "note": "还在运行"},
 	"PUT /summary":                        map[string]any{"summary": "达标"},
 }
 

@@ -75,6 +75,7 @@ var accessTable = map[route]access{
 	{"POST", "/api/v1/projects/:id/surveys"}:                      signedIn,
 	{"POST", "/api/v1/projects/:id/objections"}:                   signedIn,
 	{"POST", "/api/v1/projects/:id/objections/:objection/answer"}: signedIn,
+	{"POST", "/api/v1/projects/:id/look-backs"}:                   signedIn,
 	{"PUT", "/api/v1/projects/:id/summary"}:                       signedIn,
 	{"GET", "/api/v1/projects/:id/entries"}:                       signedIn,
 	{"GET", "/api/v1/projects/:id/reminders"}:                     signedIn,

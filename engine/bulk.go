@@ -157,7 +157,7 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 // Task is an item of somebody's to-do list.
 type Task struct {
 	Project Project
-	Why     string // approve, verify, acknowledge, own
+	Why     string // approve, verify, look_back, acknowledge, own
 }
 
 // todoLimit bounds each part of a to-do list.
@@ -188,6 +188,8 @@ func (e *Engine) Todo(ctx context.Context, who Actor) ([]Task, error) {
 				out = append(out, Task{p, "approve"})
 			} else if _, reasons := c.reasons(&p, ActVerify); permits(reasons) {
 				out = append(out, Task{p, "verify"})
+			} else if _, reasons := c.lookBackReasons(&p); permits(reasons) {
+				out = append(out, Task{p, string(actLookBack)})
 			}
 		}
 	}

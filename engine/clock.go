@@ -35,6 +35,12 @@ func (x onClock) apply(c *Case, p *Project) (outcome, error) {
 		data["deadline"] = p.Deadline
 		return outcome{action: "overdue", data: data,
 			owed: []Reminder{{Kind: "overdue", Role: Owner, DueAt: o.at, Deadline: p.Deadline}}}, nil
+	case o.lookBack:
+		if p.Fired == nil {
+			p.Fired = map[string]string{}
+		}
+		p.Fired[lookBackTold] = o.key
+		return outcome{action: "look_back_due", data: data, owed: []Reminder{{Kind: string(actLookBack), Role: Inspector, DueAt: o.at}}}, nil
 	case o.auto != nil:
 		from := p.Stage
 		// The entry names the rule and its inputs, so that 销号 by rule can be argued with.
@@ -128,6 +134,8 @@ func (o occurrence) line(stage StageID) Occurrence {
 		out.Kind = "overdue"
 	case o.auto != nil:
 		out.Kind = "auto"
+	case o.lookBack:
+		out.Kind = string(actLookBack)
 	default:
 		out.Kind, out.Timer, out.Rung, out.To = "rung", o.timer.ID, o.timer.Rung, o.timer.To
 	}

@@ -24,6 +24,9 @@ func (c *Case) schedule(p *Project) {
 	p.CalendarUnknown = false
 	p.Waiting = c.waiting(p)
 	if p.Stage.Resting() {
+		if o, ok := c.lookBackOwed(p); ok {
+			p.NextAt = at(o.at)
+		}
 		return
 	}
 	c.lights(p)
@@ -44,6 +47,8 @@ func (c *Case) waiting(p *Project) string {
 	switch {
 	case p.Request != nil:
 		roles = c.askedRoles(p)
+	case p.Stage == Closed && !p.LookBackDue.IsZero() && p.Fired[lookBackTold] == p.LookBackDue.String():
+		roles = []Role{Inspector}
 	case slices.Contains(stage.Acts, ActVerify):
 		roles = []Role{Supervisor}
 	case slices.Contains(stage.Acts, ActAcknowledge) && p.AcknowledgedAt == nil:
@@ -121,12 +126,13 @@ func (c *Case) stageDue(p *Project) {
 
 // occurrence is something that the clock owes: at the moment at, once for key.
 type occurrence struct {
-	at      time.Time
-	timer   *Timer // nil for the two below
-	key     string // anchor that the timer fires for
-	overdue bool
-	auto    *Transition
-	unknown bool // at depends on a year whose holiday list is not loaded
+	at       time.Time
+	timer    *Timer // nil for the two below
+	key      string // anchor that the timer fires for
+	overdue  bool
+	auto     *Transition
+	lookBack bool
+	unknown  bool // at depends on a year whose holiday list is not loaded
 }
 
 // owed lists what the clock owes this project now or later, as far as its present state tells, in no order. Rules
@@ -134,6 +140,9 @@ type occurrence struct {
 // has held.
 func (c *Case) owed(p *Project) []occurrence {
 	if p.Stage.Resting() {
+		if o, ok := c.lookBackOwed(p); ok {
+			return []occurrence{o}
+		}
 		return nil
 	}
 	var out []occurrence

@@ -306,9 +306,12 @@ func (c *Case) enter(p *Project, to StageID) {
 		p.Resume = from
 	case Closed:
 		p.ClosedAt = &now
+		if n := c.Workflow.LookBack.Months; n > 0 {
+			p.LookBackDue = c.today().AddMonths(n)
+		}
 	default:
 		p.Resume = ""
-		p.ClosedAt = nil
+		p.ClosedAt, p.LookBackDue = nil, calendar.Date{}
 	}
 	if s, ok := c.Workflow.Stage(to); ok && s.Restart && from != Shelved {
 		if p.Verification != nil || p.Survey != nil {

@@ -189,6 +189,9 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 		if KindOf(err) == Denied {
 			e.refused(ctx, who, fmt.Sprintf("%T", cmd), p.Subject(), p.UnitID, err)
 		}
+		if x, ok := cmd.(Extend); ok && errorKey(err) == "extension.too_late" {
+			e.countLate(ctx, w, who, p, x)
+		}
 		return p, err
 	}
 	if err := e.Store.Commit(ctx, change)[0]; err != nil {
@@ -200,6 +203,18 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 		return p, e.commitError(ctx, who, id, base, err)
 	}
 	return change.Project, nil
+}
+
+// countLate records that an extension was asked for too late. The refusal stands whether or not that succeeds.
+func (e *Engine) countLate(ctx context.Context, w *Workflow, who Actor, p Project, x Extend) {
+	who.Key = nil // the request was refused, so a repeat of it is no repeat
+	change, err := decide(e.moment(w, who), p, askedLate{x})
+	if err == nil {
+		err = e.Store.Commit(ctx, change)[0]
+	}
+	if err != nil && !errors.Is(err, ErrConflict) {
+		e.Log.ErrorContext(ctx, "late request not counted", slog.String("project", string(p.ID)), slog.Any("error", err))
+	}
 }
 
 // Answered looks whether the actor's idempotency key was carried out before, and returns the project that it

@@ -51,6 +51,10 @@ func (c *Case) explain(p *Project) []Option {
 		}
 		add("return", roles, reasons)
 	}
+	if p.Stage == Closed && c.Workflow.LookBack.Months > 0 {
+		_, reasons := c.lookBackReasons(p)
+		add(string(actLookBack), []Role{Inspector}, reasons)
+	}
 	stage, _ := c.Workflow.Stage(p.Stage)
 	for _, a := range stage.Acts {
 		_, reasons := c.reasons(p, a)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -49,7 +50,7 @@ func (h ListHeader) write(l *List) error {
 func listAuthority(who Actor, path string) (authority, error) {
 	for _, r := range listRoles {
 		if g, ok := who.Has(r, path); ok {
-			return authority{role: r, unit: g.UnitID}, nil
+			return authority{role: r, unit: g.UnitID, by: g.By}, nil
 		}
 	}
 	return authority{}, denied("act.role", "roles", roleNameList(listRoles))
@@ -133,6 +134,13 @@ func (a *listAct) step(as authority, action, note string, before, after *List, p
 	r, err := a.e.sealAfter(a.who, a.ends[after.ID], after.Subject(), action, before, func(r *Record) (any, map[string]any) {
 		r.List = &next
 		r.Entry.Unit, r.Entry.Actor.Role, r.Entry.Actor.Unit, r.Entry.Note = string(after.UnitID), string(as.role), string(as.unit), note
+		if as.by != "" {
+			data = maps.Clone(data)
+			if data == nil {
+				data = map[string]any{}
+			}
+			data["for"] = as.by
+		}
 		if before.State != after.State {
 			r.Entry.From, r.Entry.To = string(before.State), string(after.State)
 		}
@@ -323,16 +331,16 @@ func (e *Engine) CarryOver(ctx context.Context, who Actor, id ListID, base int64
 	if err != nil {
 		return l, err
 	}
-	if p.Works(who.ID) {
-		err := denied("four_eyes.own_work")
-		e.refused(ctx, who, "carry_over", l.Subject(), l.UnitID, err)
-		return l, err
-	}
 	w, err := e.Pinned(ctx, &p)
 	if err != nil {
 		return l, err
 	}
 	c := e.moment(w, who)
+	if c.works(&p) {
+		err := denied("four_eyes.own_work")
+		e.refused(ctx, who, "carry_over", l.Subject(), l.UnitID, err)
+		return l, err
+	}
 	if out := c.outcome(&p); !out.Open() && out != OutShelved {
 		return l, blocked("lists.item_over", "project", p.Number)
 	}

@@ -67,6 +67,12 @@ type Project struct {
 	EverOverdue    bool                 `json:"ever_overdue,omitempty"`
 	ClosedAt       *time.Time           `json:"closed_at,omitempty"`
 
+	LookBackDue     calendar.Date `json:"look_back_due,omitzero"`                     // day from which the closed item is inspected once more
+	LookBack        *LookBack     `json:"look_back,omitempty" gorm:"serializer:json"` // newest finding
+	LookBacks       int           `json:"look_backs,omitempty"`                       // confirmed so far
+	LookBacksFailed int           `json:"look_backs_failed,omitempty"`                // of those, how many reopened it; the mark that stays
+	LateAsks        int           `json:"late_asks,omitempty"`                        // extensions that were asked for after the deadline
+
 	// The clock's columns follow from the facts above, the definition and the calendar: see schedule.
 	Fired           map[string]string `json:"fired,omitempty" gorm:"serializer:json"` // timer id → anchor it fired for
 	StageDue        *time.Time        `json:"stage_due,omitempty"`
@@ -100,13 +106,15 @@ type RequestKind string
 const (
 	RequestTransition RequestKind = "transition"
 	RequestExtension  RequestKind = "extension"
+	RequestLookBack   RequestKind = "look_back"
 )
 
 // Request is what waits for approval. A project has at most one.
 type Request struct {
 	Kind       RequestKind   `json:"kind"`
 	Transition TransitionID  `json:"transition,omitempty"`
-	Deadline   calendar.Date `json:"deadline,omitzero"` // the date an extension asks for
+	Deadline   calendar.Date `json:"deadline,omitzero"` // the date an extension asks for, or a failed look-back sets
+	LookBack   *LookBack     `json:"look_back,omitempty"`
 	By         UserID        `json:"by"`
 	For        UserID        `json:"for,omitempty"` // whose delegated role By relied on
 	At         time.Time     `json:"at"`

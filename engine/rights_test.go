@@ -49,6 +49,9 @@ func sensible(s *story, who engine.Actor, act engine.Act) engine.Command {
 	case engine.ActSummarize:
 		return engine.Summarize{Summary: "亮了", Lasting: "每学期检修"}
 	}
+	if act == "look_back" {
+		return engine.InspectAgain{Passed: true, Lasting: true, Note: "抽查正常"}
+	}
 	panic("no command for " + string(act))
 }
 

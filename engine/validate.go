@@ -65,6 +65,12 @@ func (v *validator) header() {
 		v.add("extension", "workflow.bad_extension")
 	}
 	v.steps("extension.approve", e.Approve)
+	if l := w.LookBack; l.Months != 0 || l.Reopen != "" || len(l.Approve) > 0 {
+		if _, ok := w.Stage(l.Reopen); !ok || l.Months < 1 || len(l.Approve) == 0 {
+			v.add("look_back", "workflow.bad_look_back")
+		}
+		v.steps("look_back.approve", l.Approve)
+	}
 }
 
 func (v *validator) stages() {

@@ -81,6 +81,7 @@ type Workflow struct {
 	Timers      []Timer // the escalation ladder and the stage timers, in the order of the file
 	Lights      Lights
 	Extension   ExtensionRule
+	LookBack    LookBackRule
 }
 
 // Stage is a state in which work is done.
@@ -323,6 +324,9 @@ func (w *Workflow) moves(from, resume StageID) []move {
 		for _, to := range s.ReturnTo {
 			out = append(out, move{returnEvent(to), string(from), string(to)})
 		}
+	}
+	if from == Closed && w.LookBack.Reopen != "" {
+		out = append(out, move{lookBackFailed, string(from), string(w.LookBack.Reopen)})
 	}
 	return out
 }

@@ -25,6 +25,8 @@ func full(p *engine.Project, owner, sponsor, assistant engine.UserID) {
 	p.Owner, p.Sponsor, p.Assistants = owner, sponsor, []engine.UserID{assistant, owner}
 	p.Assisting, p.List, p.Extra = []string{"后勤处", "a,b"}, "2026-6", map[string]string{"监督电话": "0512"}
 	p.ListID, p.Carried = "0199f000-0000-7000-8000-000000000001", 2
+	p.LookBackDue, p.LookBacks, p.LookBacksFailed, p.LateAsks = calendar.MustDate("2027-03-01"), 2, 1, 3
+	p.LookBack = &engine.LookBack{Passed: true, Lasting: true, By: sponsor, At: *at(19), Note: "在", ConfirmedBy: owner, ConfirmedAt: at(20)}
 	p.SourceKey = "key-" + string(p.ID)
 	p.Deadline, p.OriginalDeadline = calendar.MustDate("2026-12-31"), calendar.MustDate("2026-11-30")
 	p.DeadlineSetAt, p.Extensions, p.Stage, p.Resume, p.StartedAt = at(1), 1, "advance", "track", at(2)

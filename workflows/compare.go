@@ -97,6 +97,9 @@ func describe(w *engine.Workflow) *description {
 	d.put("", "extension.max", number(w.Extension.Max))
 	d.put("", "extension.months", number(w.Extension.Months))
 	d.put("", "extension.approve", steps(w.Extension.Approve, " → "))
+	d.put("", "look_back.months", number(w.LookBack.Months))
+	d.put("", "look_back.reopen", string(w.LookBack.Reopen))
+	d.put("", "look_back.approve", steps(w.LookBack.Approve, " → "))
 	return d
 }
 

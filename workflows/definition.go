@@ -19,6 +19,7 @@ func (r *reader) workflow(n *yaml.Node) *engine.Workflow {
 		"number":    func(n *yaml.Node, path string) { w.Prefix = r.text(n, path) },
 		"create":    func(n *yaml.Node, path string) { w.Create = words[engine.Role](r, n, path) },
 		"extension": func(n *yaml.Node, path string) { w.Extension = r.extension(n, path) },
+		"look_back": func(n *yaml.Node, path string) { w.LookBack = r.lookBack(n, path) },
 		"lights":    func(n *yaml.Node, path string) { w.Lights = r.lights(n, path) },
 		"stages": func(n *yaml.Node, path string) {
 			r.list(n, path, func(n *yaml.Node, path string) { w.Stages = append(w.Stages, r.stage(n, path)) })
@@ -201,6 +202,16 @@ func (r *reader) lights(n *yaml.Node, path string) engine.Lights {
 	r.object(n, path, members{
 		"yellow": threshold(&l.Yellow), "orange": threshold(&l.Orange), "red": threshold(&l.Red),
 	})
+	return l
+}
+
+func (r *reader) lookBack(n *yaml.Node, path string) engine.LookBackRule {
+	var l engine.LookBackRule
+	r.object(n, path, members{
+		"months":  func(n *yaml.Node, path string) { l.Months = r.number(n, path) },
+		"reopen":  func(n *yaml.Node, path string) { l.Reopen = engine.StageID(r.text(n, path)) },
+		"approve": func(n *yaml.Node, path string) { l.Approve = r.steps(n, path) },
+	}, "months", "reopen", "approve")
 	return l
 }
 

@@ -34,6 +34,10 @@ func Graph(w *engine.Workflow, lang string) string {
 	for _, s := range w.Stages {
 		g.returns(s)
 	}
+	if l := w.LookBack; l.Reopen != "" {
+		g.line(1, "%s --> %s : %s", node(engine.Closed), node(l.Reopen), strings.Join([]string{escape(g.say("workflow.graph.look_back", "n", l.Months)),
+			escape(g.say("workflow.graph.approve", "steps", g.steps(engine.Approvals{InOrder: true, Steps: l.Approve})))}, "<br/>"))
+	}
 	for _, id := range []engine.StageID{engine.Closed, engine.Cancelled} {
 		if g.leadsTo(id) && len(w.From(id)) == 0 {
 			g.line(1, "%s --> [*]", node(id))

@@ -104,6 +104,7 @@ var graphKeys = map[string]bool{
 var follows = map[string]string{
 	"workflow.no_from": ".from", "workflow.auto_without_rule": ".require", "workflow.timer_needs_stage": ".stage",
 	"workflow.bad_extension": "",
+	"workflow.bad_look_back": "",
 }
 
 // check reports what engine.Workflow.Validate finds, at the line it stands on, and leaves out what merely

@@ -16,7 +16,7 @@ var actionIcons = map[string]string{
 	"submit": "arrow-right", "approve": "check", "return": "arrow-back-up", "withdraw": "arrow-forward-up", "edit": "pencil",
 	"acknowledge": "writing-sign", "milestones": "calendar", "tick": "circle-check", "report": "pencil", "evidence": "upload",
 	"extend": "calendar-plus", "urge": "bell-ringing", "verify": "shield-check", "survey": "chart-bar", "object": "alert-circle",
-	"answer": "arrow-back-up", "summarize": "file-text",
+	"answer": "arrow-back-up", "summarize": "file-text", "look_back": "eye",
 }
 
 // actionForm is the form for an option that the engine allows. What it asks for is all that it knows; whether it
@@ -79,6 +79,11 @@ func (c *Console) actionForm(v *visit, p *engine.Project, w *engine.Workflow, o 
 	case "verify":
 		add(field{Name: "passed", Kind: "radio", Label: v.t("console.field.passed"), Choices: []choice{{"yes", v.t("console.passed"), false}, {"no", v.t("console.failed"), false}}, Required: true})
 		area("note", "verify_note", "", true)
+	case "look_back":
+		add(field{Name: "passed", Kind: "radio", Label: v.t("console.field.look_back_passed"), Choices: []choice{{"yes", v.t("console.passed"), false}, {"no", v.t("console.failed"), false}}, Required: true})
+		add(field{Name: "lasting", Kind: "radio", Label: v.t("console.field.look_back_lasting"), Hint: p.Lasting, Choices: []choice{{"yes", v.t("console.yes"), false}, {"no", v.t("console.no"), false}}, Required: true})
+		add(field{Name: "deadline", Kind: "date", Label: v.t("console.field.look_back_deadline"), Hint: v.t("console.hint.look_back_deadline")})
+		area("note", "look_back_note", "", true)
 	case "survey":
 		for _, level := range surveyLevels {
 			add(field{Name: level, Kind: "number", Label: v.t("console.survey." + level), Value: "0", Min: "0", Required: true})
@@ -194,6 +199,8 @@ func command(act string, x url.Values) (engine.Command, error) {
 			return engine.Verify{Passed: x.Get("passed") == "yes", Note: x.Get("note")}, nil
 		}
 		return nil, invalid("passed", "field.empty")
+	case "look_back":
+		return lookBack(x)
 	case "survey":
 		return survey(x)
 	case "object":
@@ -209,6 +216,16 @@ func command(act string, x url.Values) (engine.Command, error) {
 func milestone(x url.Values) (engine.Milestone, error) {
 	d, err := date(x, "due")
 	return engine.Milestone{Title: x.Get("title"), Due: d, Who: x.Get("who")}, err
+}
+
+func lookBack(x url.Values) (engine.Command, error) {
+	for _, name := range []string{"passed", "lasting"} {
+		if s := x.Get(name); s != "yes" && s != "no" {
+			return nil, invalid(name, "field.empty")
+		}
+	}
+	d, err := date(x, "deadline")
+	return engine.InspectAgain{Passed: x.Get("passed") == "yes", Lasting: x.Get("lasting") == "yes", Deadline: d, Note: x.Get("note")}, err
 }
 
 func survey(x url.Values) (engine.Command, error) {

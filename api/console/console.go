@@ -167,6 +167,7 @@ var routes = []Route{
 	{"GET", "/import/:ticket", false, false, (*Console).importPreview},
 	{"POST", "/import/:ticket", false, false, (*Console).importConfirm},
 	{"GET", "/projects/:id", false, false, (*Console).project},
+	{"GET", "/projects/:id/certificate", false, false, (*Console).certificate},
 	{"GET", "/projects/:id/edit", false, false, (*Console).editPage},
 	{"POST", "/projects/:id/edit", false, false, (*Console).edit},
 	{"POST", "/projects/:id/do/:act", false, false, (*Console).act},

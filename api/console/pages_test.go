@@ -192,7 +192,7 @@ func TestPagesForPeople(t *testing.T) {
 // views are the pages with their typed views, for rendering each empty.
 var emptyViews = map[string]any{"error": errorView{}, "sign_in": signInView{}, "ledger": ledgerView{Empty: &emptyView{}}, "project": projectView{},
 	"conflict": conflictView{}, "edit": editView{}, "todo": todoView{}, "overview": overviewView{}, "trail": trailView{}, "workflows": workflowsView{},
-	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "closing": closingView{}, "bulletin": bulletinView{}, "account": accountView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
+	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "closing": closingView{}, "certificate": certificateView{}, "bulletin": bulletinView{}, "account": accountView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
 
 // TestTemplatesRenderEmptyAndFull renders every template with a view without values and with one in which every
 // field, list and pointer is filled, each text with markup.

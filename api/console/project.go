@@ -45,6 +45,7 @@ type projectView struct {
 	Unknown                 bool // a date depends on a year whose list is not loaded
 	Entries                 []entryView
 	EntryCount              int
+	Certificate             string // address of the 销号单, once there is one
 	Sound, Whole            bool
 }
 
@@ -248,6 +249,20 @@ func (c *Console) describeProject(v *visit, p *engine.Project, w *engine.Workflo
 	}
 	if p.Round > 0 {
 		view.Marks = append(view.Marks, v.t("console.mark.round", "n", p.Round))
+	}
+	if p.LookBacksFailed > 0 {
+		view.Marks = append(view.Marks, v.t("console.mark.look_back_failed", "n", p.LookBacksFailed))
+	}
+	if p.LateAsks > 0 {
+		view.Marks = append(view.Marks, v.t("console.mark.late_asks", "n", p.LateAsks))
+	}
+	if p.LookBack != nil {
+		add(&view.Facts, "look_back", c.lookedBack(v, p.LookBack))
+	} else if !p.LookBackDue.IsZero() {
+		add(&view.Facts, "look_back", v.t("console.look_back.due", "date", p.LookBackDue))
+	}
+	if p.Stage == engine.Closed {
+		view.Certificate = "/projects/" + string(p.ID) + "/certificate"
 	}
 	if p.Stage.Resting() {
 		view.Resting = w.StageName(p.Stage).In(v.lang)

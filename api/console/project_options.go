@@ -184,6 +184,11 @@ func (c *Console) pending(v *visit, p *engine.Project, w *engine.Workflow) *pend
 	out := &pending{By: c.names.user(v, r.By), At: c.moment(r.At), Note: r.Note}
 	if r.Kind == engine.RequestExtension {
 		out.What, out.From, out.To = v.t("do.extend"), p.Deadline.String(), r.Deadline.String()
+	} else if r.LookBack != nil {
+		out.What = v.t("console.look_back.asked", "result", v.verdict(r.LookBack.Passed))
+		if !r.LookBack.Passed {
+			out.From, out.To = w.StageName(p.Stage).In(v.lang), w.StageName(w.LookBack.Reopen).In(v.lang)
+		}
 	} else {
 		t, _ := w.Transition(r.Transition)
 		to := t.To

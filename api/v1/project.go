@@ -77,6 +77,11 @@ type Project struct {
 	Lasting        string            `json:"lasting,omitempty" doc:"长效机制"`
 	UrgedOn        string            `json:"urged_on,omitempty" doc:"Day of the last 催办 by hand."`
 	Urges          int               `json:"urges"`
+	LookBackDue    string            `json:"look_back_due,omitempty" doc:"Day from which the closed item is inspected once more (回头看)."`
+	LookBack       *LookBack         `json:"look_back,omitempty" doc:"Newest confirmed look-back."`
+	LookBacks      int               `json:"look_backs" doc:"Confirmed look-backs."`
+	LookBacksLost  int               `json:"look_backs_failed" doc:"Look-backs that reopened it."`
+	LateAsks       int               `json:"late_asks" doc:"Extensions that were asked for after the deadline, and refused."`
 	NextAt         *time.Time        `json:"next_at,omitempty" doc:"When the clock will do something next."`
 	CreatedBy      Ref               `json:"created_by"`
 	Head           string            `json:"head" doc:"Hash of the newest audit entry."`
@@ -86,9 +91,10 @@ type Project struct {
 
 // Request is what waits for approval.
 type Request struct {
-	Kind       string     `json:"kind" enum:"transition,extension"`
+	Kind       string     `json:"kind" enum:"transition,extension,look_back"`
 	Transition *Ref       `json:"transition,omitempty"`
-	Deadline   string     `json:"deadline,omitempty" doc:"The date that an extension asks for."`
+	Deadline   string     `json:"deadline,omitempty" doc:"The date that an extension asks for, or a failed look-back sets."`
+	LookBack   *LookBack  `json:"look_back,omitempty" doc:"The finding of a look-back."`
 	By         Ref        `json:"by"`
 	At         time.Time  `json:"at"`
 	Note       string     `json:"note,omitempty"`
@@ -219,6 +225,7 @@ func (h *handlers) project(ctx context.Context, p *engine.Project, people *names
 	if v := p.Verification; v != nil {
 		out.Verification = &Verification{Passed: v.Passed, By: people.user(ctx, v.By), At: v.At, Note: v.Note}
 	}
+	out.LookBackDue, out.LookBack, out.LookBacks, out.LookBacksLost, out.LateAsks = p.LookBackDue.String(), showLookBack(ctx, p.LookBack, people), p.LookBacks, p.LookBacksFailed, p.LateAsks
 	if s := p.Survey; s != nil {
 		out.Survey = &Survey{Votes: Votes{s.VerySatisfied, s.Satisfied, s.Basic, s.Dissatisfied, s.VeryDissatisfied},
 			By: people.user(ctx, s.By), At: s.At}
@@ -232,7 +239,7 @@ func (h *handlers) project(ctx context.Context, p *engine.Project, people *names
 }
 
 func showRequest(ctx context.Context, w *engine.Workflow, r *engine.Request, people *names, lang string) *Request {
-	out := &Request{Kind: string(r.Kind), Deadline: r.Deadline.String(), By: people.user(ctx, r.By), At: r.At, Note: r.Note, Given: []Approval{}}
+	out := &Request{Kind: string(r.Kind), Deadline: r.Deadline.String(), By: people.user(ctx, r.By), At: r.At, Note: r.Note, Given: []Approval{}, LookBack: showLookBack(ctx, r.LookBack, people)}
 	if r.Transition != "" {
 		ref := Ref{ID: string(r.Transition)}
 		if t, ok := w.Transition(r.Transition); ok {

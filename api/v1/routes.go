@@ -88,6 +88,7 @@ func Register(api huma.API, o Options) {
 	change(h, api, op(post, one+"/surveys", "record-survey", "录入满意度 Record a satisfaction survey"), (*RecordSurvey).command)
 	change(h, api, op(post, one+"/objections", "object", "提出异议 File an objection"), (*Object).command)
 	change(h, api, op(post, one+"/objections/{objection}/answer", "answer-objection", "答复异议 Answer an objection"), (*Answer).command)
+	change(h, api, op(post, one+"/look-backs", "look-back", "回头看 Record a look-back; it waits for the leader"), (*InspectAgain).command)
 	change(h, api, op(put, one+"/summary", "summarize", "成效总结 Write the outcome and what lasts"), (*Summarize).command)
 	huma.Register(api, op(get, one+"/entries", "list-project-entries", "项目的审计记录 The trail of one project"), h.projectEntries)
 	huma.Register(api, op(get, one+"/reminders", "list-reminders", "提醒 What people were reminded of"), h.reminders)

@@ -5,6 +5,13 @@
 ALTER TABLE projects ADD COLUMN list_id text COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE projects ADD COLUMN carried bigint NOT NULL DEFAULT 0;
 
+-- 回头看, and requests for more time that came too late.
+ALTER TABLE projects ADD COLUMN look_back_due date;
+ALTER TABLE projects ADD COLUMN look_back text;
+ALTER TABLE projects ADD COLUMN look_backs bigint NOT NULL DEFAULT 0;
+ALTER TABLE projects ADD COLUMN look_backs_failed bigint NOT NULL DEFAULT 0;
+ALTER TABLE projects ADD COLUMN late_asks bigint NOT NULL DEFAULT 0;
+
 CREATE TABLE lists (
     id             uuid             NOT NULL PRIMARY KEY,
     unit_id        uuid             NOT NULL REFERENCES units (id),

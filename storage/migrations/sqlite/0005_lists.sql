@@ -5,6 +5,13 @@
 ALTER TABLE projects ADD COLUMN list_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE projects ADD COLUMN carried INTEGER NOT NULL DEFAULT 0;
 
+-- 回头看, and requests for more time that came too late.
+ALTER TABLE projects ADD COLUMN look_back_due TEXT CHECK (look_back_due GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]');
+ALTER TABLE projects ADD COLUMN look_back TEXT;
+ALTER TABLE projects ADD COLUMN look_backs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE projects ADD COLUMN look_backs_failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE projects ADD COLUMN late_asks INTEGER NOT NULL DEFAULT 0;
+
 CREATE TABLE lists (
     id             TEXT     NOT NULL PRIMARY KEY CHECK (length(id) = 36),
     unit_id        TEXT     NOT NULL REFERENCES units (id),
