@@ -14,7 +14,7 @@ func TestLookBack(t *testing.T) {
 	s.refused(inspector, engine.InspectAgain{Passed: true, Lasting: true, Note: "还没有销号"}, engine.Blocked, "look_back.not_closed")
 	s.advanceTo(engine.Closed)
 	due := s.p.LookBackDue
-	if want := engine.Site(site); due.IsZero() || due.Month() != s.now.In(want.Location).AddDate(0, 3, 0).Month() {
+	if due.IsZero() || due.Month() != s.now.In(shanghai).AddDate(0, 3, 0).Month() {
 		t.Fatalf("the look-back is due on %v after closing on %s", due, civil(s.now))
 	}
 	s.runTo(due.Start(shanghai).AddDate(0, 0, 1))
