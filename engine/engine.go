@@ -190,7 +190,7 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 			e.refused(ctx, who, fmt.Sprintf("%T", cmd), p.Subject(), p.UnitID, err)
 		}
 		if x, ok := cmd.(Extend); ok && errorKey(err) == "extension.too_late" {
-			e.countLate(ctx, w, who, p, x)
+			p = e.countLate(ctx, w, who, p, x)
 		}
 		return p, err
 	}
@@ -205,16 +205,21 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 	return change.Project, nil
 }
 
-// countLate records that an extension was asked for too late. The refusal stands whether or not that succeeds.
-func (e *Engine) countLate(ctx context.Context, w *Workflow, who Actor, p Project, x Extend) {
+// countLate records that an extension was asked for too late, and returns the project as it then is. The refusal
+// stands whether or not that succeeds.
+func (e *Engine) countLate(ctx context.Context, w *Workflow, who Actor, p Project, x Extend) Project {
 	who.Key = nil // the request was refused, so a repeat of it is no repeat
 	change, err := decide(e.moment(w, who), p, askedLate{x})
 	if err == nil {
 		err = e.Store.Commit(ctx, change)[0]
 	}
-	if err != nil && !errors.Is(err, ErrConflict) {
+	switch {
+	case err == nil:
+		return change.Project
+	case !errors.Is(err, ErrConflict):
 		e.Log.ErrorContext(ctx, "late request not counted", slog.String("project", string(p.ID)), slog.Any("error", err))
 	}
+	return p
 }
 
 // Answered looks whether the actor's idempotency key was carried out before, and returns the project that it
