@@ -55,7 +55,7 @@ func visitor(t *testing.T, url string) *person {
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithTargetID(window))
 	p := &person{t: t, url: url, ctx: ctx}
 	p.watch()
-	if err := chromedp.Run(ctx, cdplog.Enable(), page.SetBypassCSP(false)); err != nil {
+	if err := chromedp.Run(ctx, cdplog.Enable(), emulation.SetFocusEmulationEnabled(true)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
