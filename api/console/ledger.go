@@ -166,7 +166,11 @@ func (c *Console) ledgerForms(v *visit, f ledgerFilter, refused *saveForm, view 
 			}
 		}
 	}
-	view.Print = v.t("console.ledger.print", "view", v.t("console.view."+f.view), "filters", c.filterWords(v, f), "at", c.moment(c.Now()))
+	what := v.t("console.view." + f.view)
+	if words := c.filterWords(v, f); words != "" {
+		what += " · " + words
+	}
+	view.Print = v.t("console.ledger.print", "what", what, "at", c.moment(c.Now()))
 	shown := []string{"q", "kind", "unit", "stage", "light", "mine", "overdue"}
 	if len(f.query["stage"]) > 1 { // no control can show them
 		shown = slices.DeleteFunc(shown, func(s string) bool { return s == "stage" })
