@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"bihuan/engine"
 	"bihuan/engine/calendar"
 	"bihuan/engine/intake"
+	"bihuan/engine/secret"
 	"bihuan/examples/ledgers"
 	"bihuan/examples/plan"
 	"bihuan/storage"
@@ -73,6 +75,10 @@ func (x *demoCmd) Run(ctx context.Context, s *session) error {
 	c.DB, c.Files, c.Addr, c.Language = "sqlite:"+filepath.Join(path, "bihuan.db"), filepath.Join(path, "evidence"), x.Addr, s.lang
 	c.Metrics.Addr = "" // a demo needs no second port
 	c.Log.Level = "warn"
+	if c.SecretKey, err = demoKey(filepath.Join(path, "secret.key")); err != nil {
+		return err
+	}
+	c.Notify.Networks = "127.0.0.0/8" // so that receivers on this machine can be tried out
 	if err := s.stage(ctx, c); err != nil {
 		return err
 	}
@@ -84,6 +90,20 @@ func (x *demoCmd) Run(ctx context.Context, s *session) error {
 		return errors.Join(err, sv.close())
 	}
 	return errors.Join(sv.serve(ctx), sv.close())
+}
+
+// demoKey reads the key that seals what channels know, or makes one. A demo keeps it beside its database; a real
+// installation does not.
+func demoKey(file string) (string, error) {
+	b, err := os.ReadFile(file)
+	if err == nil {
+		return string(b), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	key := secret.NewKey()
+	return key, os.WriteFile(file, []byte(key+"\n"), 0o600)
 }
 
 // loopback refuses an address that others could reach: the demo hands out tokens and belongs to whoever runs it.

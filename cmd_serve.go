@@ -90,6 +90,7 @@ type server struct {
 	door     *auth.Door
 	api      *api.Server
 	notifier *notify.Notifier
+	hub      *notify.Hub
 	demo     bool // visitors choose a seat instead of signing in
 	open     []net.Listener
 	alarms   alarms
@@ -131,7 +132,7 @@ func (sv *server) prepare(ctx context.Context) error {
 	if sv.door, err = auth.New(auth.Config{Engine: sv.engine, Store: sv.db, Policy: policy, Log: sv.log}); err != nil {
 		return err
 	}
-	pages := &console.Options{Tray: evidence, Door: sv.door, Views: sv.db, Site: c.Organisation}
+	pages := &console.Options{Notifier: sv.notifier, Live: sv.hub, PublicURL: c.PublicURL, Tray: evidence, Door: sv.door, Views: sv.db, Site: c.Organisation}
 	if sv.demo {
 		pages.Seats = chairs{sv.door}
 	}
@@ -244,6 +245,7 @@ func (sv *server) stop(clock *clock, quiet func(), listeners []*listener) error 
 	defer cancel()
 	clock.stop(sv.config.Timeouts.Shutdown / 2)
 	quiet()
+	sv.hub.Close()
 	var errs []error
 	for _, l := range listeners {
 		if err := l.server.Shutdown(grace); err != nil {

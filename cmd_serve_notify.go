@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -24,7 +26,8 @@ func (sv *server) newNotifier() (*notify.Notifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return notify.New(notify.Config{Engine: sv.engine, Queue: sv.db, Network: network, PublicURL: sv.config.PublicURL,
+	sv.hub = new(notify.Hub)
+	return notify.New(notify.Config{Told: sv.hub.Tell, Engine: sv.engine, Queue: sv.db, Network: network, PublicURL: sv.config.PublicURL,
 		Language: sv.config.Language, Log: sv.log}), nil
 }
 
@@ -34,7 +37,12 @@ func (sv *server) startNotifier(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		var both sync.WaitGroup
+		both.Go(func() {
+			sv.db.Listen(ctx, sv.hub.Tell, func(err error) { sv.log.WarnContext(ctx, "other replicas are not heard", slog.Any("error", err)) })
+		})
 		sv.notifier.Run(ctx)
+		both.Wait()
 	}()
 	return func() { cancel(); <-done }
 }

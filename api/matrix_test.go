@@ -265,7 +265,8 @@ func (w *matrixWorld) rows() [][2]string {
 
 // outside are routes that are their own door: they let people in and out.
 func outside(path string) bool {
-	return slices.Contains([]string{"/sign-in", "/sign-out", "/seat", "/settings", "/set-up", "/password"}, path) || strings.HasPrefix(path, "/sign-in/")
+	return slices.Contains([]string{"/sign-in", "/sign-out", "/seat", "/settings", "/set-up", "/password"}, path) || strings.HasPrefix(path, "/sign-in/") ||
+		strings.HasPrefix(path, "/feeds/") // the address itself is the key
 }
 
 // matrix asks every cell and returns the file's lines.

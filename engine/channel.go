@@ -61,7 +61,7 @@ func (e *Engine) unitPaths(ctx context.Context) (map[UnitID]string, error) {
 // Channel returns a channel that the actor administers; any other is as absent as one that does not exist.
 func (e *Engine) Channel(ctx context.Context, who Actor, id ChannelID) (Channel, error) {
 	list, err := e.Channels(ctx, who)
-	if err != nil {
+	if err != nil && KindOf(err) != Denied {
 		return Channel{}, err
 	}
 	for _, c := range list {
@@ -77,6 +77,13 @@ func (e *Engine) Channel(ctx context.Context, who Actor, id ChannelID) (Channel,
 // beside it until the next rotation or until it is changed. The secret comes back as it is stored.
 func (e *Engine) SaveChannel(ctx context.Context, who Actor, c Channel, s ChannelSecret, rotate bool) (Channel, ChannelSecret, error) {
 	none := ChannelSecret{}
+	var old Channel
+	if c.ID != "" {
+		var err error
+		if old, err = e.Channel(ctx, who, c.ID); err != nil {
+			return c, none, err
+		}
+	}
 	if err := e.requires(ctx, who, Admin, "channel"); err != nil {
 		return c, none, err
 	}
@@ -94,10 +101,6 @@ func (e *Engine) SaveChannel(ctx context.Context, who Actor, c Channel, s Channe
 	if c.ID == "" {
 		c.ID, c.CreatedAt, c.Version = ChannelID(e.NewID()), now, 0
 	} else {
-		old, err := e.Channel(ctx, who, c.ID)
-		if err != nil {
-			return c, none, err
-		}
 		if old.Version != c.Version {
 			return c, none, &Error{Kind: Conflict, Key: "record.conflict"}
 		}
@@ -148,7 +151,7 @@ func (c *Channel) check(s *ChannelSecret) error {
 	if c.Name == "" {
 		return invalid("name", "field.empty")
 	}
-	if !slices.Contains(ChannelKinds, c.Kind) {
+	if !c.Kind.Known() {
 		return invalid("kind", "channel.kind", "kind", string(c.Kind))
 	}
 	if c.Kind == Mail {

@@ -34,6 +34,9 @@ const (
 // ChannelKinds lists the kinds.
 var ChannelKinds = []ChannelKind{Mail, WeCom, DingTalk, Feishu, Webhook}
 
+// Known reports whether there is such a kind.
+func (k ChannelKind) Known() bool { return slices.Contains(ChannelKinds, k) }
+
 // Group reports whether the channel speaks to a group of people rather than to one person or a program.
 func (k ChannelKind) Group() bool { return k == WeCom || k == DingTalk || k == Feishu }
 

@@ -18,7 +18,8 @@ var officePolicy = map[string]Role{
 }
 
 // personalPolicy lists what everybody may do about themselves.
-var personalPolicy = []string{"sign_in", "sign_out", "issue_token", "revoke_token", "delegate", "end_delegation", "end_sessions", "set_password", "totp"}
+var personalPolicy = []string{"sign_in", "sign_out", "issue_token", "revoke_token", "delegate", "end_delegation", "end_sessions", "set_password", "totp",
+	"settings", "new_feed", "end_feed"}
 
 // Policy is one row of what an action needs, for people to read.
 type Policy struct {

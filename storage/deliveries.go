@@ -45,6 +45,13 @@ func (db *DB) Plan(ctx context.Context, p engine.Plan) ([]engine.UserID, error) 
 	var told []engine.UserID
 	err := db.alone(ctx, func(tx *gorm.DB) error {
 		told = told[:0]
+		if p.Told != "" { // first, because it makes the other replicas wait for their turn at this channel
+			err := tx.Exec(`INSERT INTO channel_cursors (channel_id, told_until) VALUES (?, ?) ON CONFLICT (channel_id) DO UPDATE
+				SET told_until = excluded.told_until WHERE channel_cursors.told_until < excluded.told_until`, string(p.Told), micro(p.Until)).Error
+			if err != nil {
+				return err
+			}
+		}
 		won := map[string]bool{"": true}
 		for batch := range slices.Chunk(p.Reminders, planBatch) {
 			var ids []string
@@ -78,11 +85,7 @@ func (db *DB) Plan(ctx context.Context, p engine.Plan) ([]engine.UserID, error) 
 				return err
 			}
 		}
-		if p.Told != "" {
-			return tx.Exec(`INSERT INTO channel_cursors (channel_id, told_until) VALUES (?, ?) ON CONFLICT (channel_id) DO UPDATE
-				SET told_until = excluded.told_until WHERE channel_cursors.told_until < excluded.told_until`, string(p.Told), micro(p.Until)).Error
-		}
-		return nil
+		return db.sayTold(tx, told)
 	}, func() (bool, error) { return false, nil }) // the next planning finds what is left
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
@@ -145,13 +148,19 @@ func (db *DB) planSend(tx *gorm.DB, s *engine.Send, won map[string]bool) error {
 		}
 	}
 	insert := deliveryItems.insert() + " ON CONFLICT DO NOTHING"
+	added := int64(0)
 	for _, item := range s.Items {
 		if !won[item.Reminder] {
 			continue
 		}
-		if err := tx.Exec(insert, item.DedupeKey, d.ID, item.Ref).Error; err != nil {
-			return err
+		result := tx.Exec(insert, item.DedupeKey, d.ID, item.Ref)
+		if result.Error != nil {
+			return result.Error
 		}
+		added += result.RowsAffected
+	}
+	if added == 0 && len(open) == 0 { // another replica planned the same at this very moment; nobody has seen this row
+		return tx.Exec("DELETE FROM deliveries WHERE id = ?", d.ID).Error
 	}
 	return nil
 }
@@ -272,14 +281,15 @@ func (db *DB) Untold(ctx context.Context, c engine.Channel, from time.Time, limi
 	return out, err
 }
 
-// ToldUntil returns how far the trail has been told to the channel, or the zero time.
-func (db *DB) ToldUntil(ctx context.Context, id engine.ChannelID) (time.Time, error) {
+// ToldUntil returns how far the trail has been told over each channel that it was told over.
+func (db *DB) ToldUntil(ctx context.Context) (map[engine.ChannelID]time.Time, error) {
 	var rows []cursorRow
-	err := db.reader(ctx).Raw("SELECT channel_id, told_until FROM channel_cursors WHERE channel_id = ?", string(id)).Scan(&rows).Error
-	if err != nil || len(rows) == 0 {
-		return time.Time{}, err
+	err := db.reader(ctx).Raw("SELECT channel_id, told_until FROM channel_cursors").Scan(&rows).Error
+	out := make(map[engine.ChannelID]time.Time, len(rows))
+	for _, r := range rows {
+		out[r.ChannelID] = r.ToldUntil
 	}
-	return rows[0].ToldUntil, nil
+	return out, err
 }
 
 // Notes returns what people wrote with entries, by the entry's id.

@@ -36,12 +36,12 @@ func (db *DB) AllSettings(ctx context.Context) ([]engine.NotifySettings, error) 
 
 // FeedUser tells whose calendar has the address with the hash, or engine.ErrNotFound.
 func (db *DB) FeedUser(ctx context.Context, hash string) (engine.UserID, error) {
-	var id engine.UserID
+	var id string
 	if hash == "" || !storable(hash) {
 		return "", engine.ErrNotFound
 	}
 	err := one(db.reader(ctx).Raw("SELECT id FROM notify_settings WHERE feed = ?", hash).Scan(&id))
-	return id, err
+	return engine.UserID(id), err
 }
 
 // Wordings returns every sentence that the site says, or once said, in its own words.
@@ -155,7 +155,8 @@ func (db *DB) Deliveries(ctx context.Context, f engine.DeliveryFilter) (engine.P
 		}
 		id := string(f.Project)
 		w.and(`d.id IN (SELECT i.delivery_id FROM delivery_items i WHERE i.ref IN (SELECT CAST(id AS text) FROM notices WHERE project_id = ?
-			UNION ALL SELECT CAST(id AS text) FROM reminders WHERE project_id = ?))`, id, id)
+			UNION ALL SELECT CAST(id AS text) FROM reminders WHERE project_id = ?
+			UNION ALL SELECT CAST(id AS text) FROM entries WHERE subject = ?))`, id, id, engine.SubjectProject+"/"+id)
 	}
 	if !f.From.IsZero() {
 		w.and("d.created_at >= ?", micro(f.From))

@@ -81,12 +81,16 @@ type Options struct {
 	Files  Files
 	Tray   Tray
 	Door   Door
-	Seats  Seats                                        // nil outside the demo
-	Views  Views                                        // nil: nobody saves views of the ledger
-	Graph  func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram, shown as text
-	Now    func() time.Time                             // nil: time.Now
-	Log    *slog.Logger                                 // nil: discarded
-	Upload int64                                        // largest file in bytes; 0: 32 MiB
+	Seats  Seats // nil outside the demo
+	Views  Views // nil: nobody saves views of the ledger
+	// Notifier tries channels out.
+	Notifier  Notifier
+	Live      Live                                         // nil: pages look by themselves now and then
+	PublicURL string                                       // where the calendar's address leads; "": where the reader is
+	Graph     func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram, shown as text
+	Now       func() time.Time                             // nil: time.Now
+	Log       *slog.Logger                                 // nil: discarded
+	Upload    int64                                        // largest file in bytes; 0: 32 MiB
 	// Allow says how long a person has to wait for the next request, if at all; nil: never.
 	Allow func(user string) (wait time.Duration, ok bool)
 	Site  string // name of the organisation, shown beside the logo; may be empty
@@ -160,6 +164,22 @@ var routes = []Route{
 	{"POST", "/ledger/columns", false, false, (*Console).keepColumns},
 	{"POST", "/ledger/views", false, false, (*Console).saveView},
 	{"POST", "/ledger/views/remove", false, false, (*Console).removeView},
+	{"GET", "/notices", false, false, (*Console).notices},
+	{"GET", "/notices/count", false, false, (*Console).unread},
+	{"POST", "/notices/read", false, false, (*Console).readNotices},
+	{"GET", "/notices/settings", false, false, (*Console).mySettings},
+	{"POST", "/notices/settings", false, false, (*Console).saveMySettings},
+	{"POST", "/notices/feed", false, false, (*Console).changeFeed},
+	{"GET", "/feeds/:token/deadlines.ics", true, false, (*Console).feed},
+	{"GET", "/events", false, false, (*Console).events},
+	{"GET", "/channels", false, false, (*Console).channels},
+	{"GET", "/channels/new", false, false, (*Console).newChannel},
+	{"POST", "/channels", false, false, (*Console).saveChannel},
+	{"GET", "/channels/:id", false, false, (*Console).channel},
+	{"POST", "/channels/:id", false, false, (*Console).saveChannel},
+	{"POST", "/channels/:id/test", false, false, (*Console).testChannel},
+	{"GET", "/deliveries", false, false, (*Console).deliveries},
+	{"POST", "/deliveries/replay", false, false, (*Console).replay},
 	{"GET", "/new", false, false, (*Console).newPage},
 	{"POST", "/new", false, false, (*Console).create},
 	{"GET", "/import", false, false, (*Console).importPage},

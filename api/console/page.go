@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -115,6 +116,7 @@ type frame struct {
 	Demo        bool   // people may change seats
 	Seats       []seatView
 	CanCreate   bool
+	Live        bool   // there is a stream of signals
 	Done        string // what was just done, said once
 	Main        any
 }
@@ -127,7 +129,9 @@ type navGroup struct {
 type navItem struct {
 	Href, Icon, Title, Short string
 	Current, Todo            bool
-	Create                   bool // for those who may create, and not at the bottom of a phone
+	Create                   bool          // for those who may create, and not at the bottom of a phone
+	Count                    string        // where the number beside it comes from
+	Roles                    []engine.Role // for those who hold one of them somewhere, and not at the bottom of a phone; empty: all
 }
 
 type seatView struct {
@@ -141,12 +145,15 @@ var navigation = []struct {
 	items []navItem
 }{
 	{"console.nav.work", []navItem{{Href: "/overview", Icon: "layout-dashboard", Title: "console.nav.overview", Short: "console.nav.overview"},
-		{Href: "/todo", Icon: "inbox", Title: "console.nav.todo", Short: "console.nav.todo_short", Todo: true}}},
+		{Href: "/todo", Icon: "inbox", Title: "console.nav.todo", Short: "console.nav.todo_short", Todo: true},
+		{Href: "/notices", Icon: "bell", Title: "console.nav.notices", Short: "console.nav.notices_short", Count: "/notices/count"}}},
 	{"console.nav.projects", []navItem{{Href: "/ledger", Icon: "table", Title: "console.nav.ledger", Short: "console.nav.ledger"},
 		{Href: "/lists", Icon: "list-check", Title: "console.nav.lists", Short: "console.nav.lists_short"},
 		{Href: "/import", Icon: "file-spreadsheet", Title: "console.nav.import", Short: "console.nav.import", Create: true}}},
 	{"console.nav.oversight", []navItem{{Href: "/trail", Icon: "shield-check", Title: "console.nav.trail", Short: "console.nav.trail"}}},
-	{"console.nav.setup", []navItem{{Href: "/workflows", Icon: "sitemap", Title: "console.nav.workflows", Short: "console.nav.workflows_short"}}},
+	{"console.nav.setup", []navItem{{Href: "/workflows", Icon: "sitemap", Title: "console.nav.workflows", Short: "console.nav.workflows_short"},
+		{Href: "/channels", Icon: "speakerphone", Title: "console.nav.channels", Short: "console.nav.channels", Roles: []engine.Role{engine.Admin}},
+		{Href: "/deliveries", Icon: "checks", Title: "console.nav.deliveries", Short: "console.nav.deliveries", Roles: []engine.Role{engine.Admin, engine.Inspector}}}},
 }
 
 // frame prepares the layout for a visit.
@@ -158,18 +165,18 @@ func (c *Console) frame(v *visit, title string, main any) frame {
 	}
 	if f.SignedIn {
 		f.Name, f.Initial, f.Role = v.user.Name, initial(v.user.Name), c.roleLine(v)
-		f.CanCreate = len(c.creatable(v)) > 0
+		f.CanCreate, f.Live = len(c.creatable(v)) > 0, c.Live != nil
 		for _, g := range navigation {
 			group := navGroup{Title: v.t(g.title)}
 			for _, item := range g.items {
-				if item.Create && !f.CanCreate {
+				if item.Create && !f.CanCreate || !v.holds(item.Roles) {
 					continue
 				}
 				item.Title, item.Short = v.t(item.Title), v.t(item.Short)
 				item.Current = v.g.Request.URL.Path == item.Href || strings.HasPrefix(v.g.Request.URL.Path, item.Href+"/") ||
 					item.Href == "/ledger" && (strings.HasPrefix(v.g.Request.URL.Path, "/projects/") || v.g.Request.URL.Path == "/new")
 				group.Items = append(group.Items, item)
-				if !item.Create {
+				if !item.Create && len(item.Roles) == 0 {
 					f.Tabs = append(f.Tabs, item)
 				}
 			}
@@ -190,6 +197,11 @@ func (v *visit) said() string {
 		return v.t("console.done." + done)
 	}
 	return ""
+}
+
+// holds reports whether the person has one of the roles somewhere; everybody does where none is named.
+func (v *visit) holds(roles []engine.Role) bool {
+	return len(roles) == 0 || slices.ContainsFunc(v.actor.Grants, func(g engine.Grant) bool { return slices.Contains(roles, g.Role) })
 }
 
 // roleLine says what a person is: the highest roles with their units, or that they hold none.

@@ -133,7 +133,7 @@ func link(s string) string {
 		}
 	}
 	if s == "" || strings.HasPrefix(s, "/assets/") || strings.Contains(s, "/do/") || strings.HasPrefix(s, "/todo/") && s != "/todo/count" ||
-		strings.HasSuffix(s, "/evidence") {
+		strings.HasSuffix(s, "/evidence") || s == "/events" {
 		return ""
 	}
 	return s
@@ -159,6 +159,17 @@ func TestPagesForPeople(t *testing.T) {
 		{"nor can it be edited", "zhou", "/projects/" + id + "/edit", http.StatusNotFound, ""},
 		{"what is no id is not there", "zhang", "/projects/1", http.StatusNotFound, ""},
 		{"an inspector reads it", "wang", "/projects/" + id, http.StatusOK, "审计记录"},
+		{"an inbox", "zhou", "/notices", http.StatusOK, "全部标为已读"},
+		{"an inbox with a cursor that is none", "zhou", "/notices?after=x", http.StatusUnprocessableEntity, ""},
+		{"how I am told", "zhou", "/notices/settings", http.StatusOK, `name="mail"`},
+		{"channels are the administrator's", "zhang", "/channels", http.StatusForbidden, "系统管理员"},
+		{"who sees them all", "zhao", "/channels", http.StatusOK, "/channels/new?kind=feishu"},
+		{"a kind that does not exist", "zhao", "/channels/new?kind=fax", http.StatusNotFound, ""},
+		{"a new one is theirs too", "zhang", "/channels/new?kind=mail", http.StatusForbidden, ""},
+		{"a channel that does not exist", "zhao", "/channels/1", http.StatusNotFound, ""},
+		{"the delivery log", "wang", "/deliveries?state=dead&from=2025-09-01", http.StatusOK, "没有投递记录"},
+		{"is for administrators and inspectors", "zhang", "/deliveries", http.StatusForbidden, ""},
+		{"a calendar that nobody has", "", "/feeds/" + strings.Repeat("x", 43) + "/deadlines.ics", http.StatusNotFound, ""},
 		{"no such page", "zhang", "/no/such/page", http.StatusNotFound, "没有这个页面"},
 		{"no such file", "", "/assets/console.css", http.StatusNotFound, ""},
 		{"no such workflow", "zhang", "/workflows/nothing", http.StatusNotFound, ""},
@@ -192,7 +203,8 @@ func TestPagesForPeople(t *testing.T) {
 // views are the pages with their typed views, for rendering each empty.
 var emptyViews = map[string]any{"error": errorView{}, "sign_in": signInView{}, "ledger": ledgerView{Empty: &emptyView{}}, "project": projectView{},
 	"conflict": conflictView{}, "edit": editView{}, "todo": todoView{}, "overview": overviewView{}, "trail": trailView{}, "workflows": workflowsView{},
-	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "closing": closingView{}, "certificate": certificateView{}, "bulletin": bulletinView{}, "account": accountView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
+	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "notices": noticesView{Empty: &emptyView{}}, "notice_settings": mySettingsView{}, "channels": channelsView{}, "channel": channelView{}, "deliveries": deliveriesView{},
+	"closing": closingView{}, "certificate": certificateView{}, "bulletin": bulletinView{}, "account": accountView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
 
 // TestTemplatesRenderEmptyAndFull renders every template with a view without values and with one in which every
 // field, list and pointer is filled, each text with markup.

@@ -22,6 +22,8 @@ import (
 	"bihuan/engine"
 	"bihuan/engine/calendar"
 	"bihuan/engine/ledger"
+	"bihuan/engine/notify"
+	"bihuan/engine/secret"
 	"bihuan/examples/plan"
 	"bihuan/storage"
 	"bihuan/storage/files"
@@ -40,6 +42,9 @@ type world struct {
 	console *Console
 	info    *request.Info
 	now     *time.Time
+
+	notifier *notify.Notifier
+	hub      *notify.Hub
 }
 
 // door knows a session by the login itself; the password is "right".
@@ -107,7 +112,11 @@ func build(dir string, withSeats bool) (*world, error) {
 	start := calendar.MustDate("2025-09-01")
 	clock := plan.NewClock(start.Start(place))
 	now := new(time.Time)
-	e, err := engine.New(ctx, engine.Config{Store: db, Site: engine.Site{Location: place, RemindHour: 9},
+	box, err := secret.New(secret.NewKey())
+	if err != nil {
+		return nil, err
+	}
+	e, err := engine.New(ctx, engine.Config{Store: db, Secrets: box, Site: engine.Site{Location: place, RemindHour: 9},
 		Now: func() time.Time {
 			if now.IsZero() {
 				return clock.Now()
@@ -149,7 +158,16 @@ func build(dir string, withSeats bool) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := Options{Engine: e, Reader: db, Files: kept, Tray: kept, Door: door{e}, Views: db, Graph: workflows.Graph, Now: e.Now, Site: "示例城市学院党委"}
+	loopback, err := notify.NewNetwork("127.0.0.0/8")
+	if err != nil {
+		return nil, err
+	}
+	hub := new(notify.Hub)
+	notifier := notify.New(notify.Config{Engine: e, Queue: db, Network: loopback, Told: hub.Tell})
+	if _, err := notifier.Plan(ctx); err != nil {
+		return nil, err
+	}
+	o := Options{Notifier: notifier, Live: hub, Engine: e, Reader: db, Files: kept, Tray: kept, Door: door{e}, Views: db, Graph: workflows.Graph, Now: e.Now, Site: "示例城市学院党委"}
 	if withSeats {
 		o.Seats = seats{door{e}}
 	}
@@ -165,7 +183,7 @@ func build(dir string, withSeats bool) (*world, error) {
 	})
 	c.Register(router)
 	router.NoRoute(c.NotFound)
-	return &world{engine: e, db: db, people: played.People, items: page.Items, router: router, console: c, info: &request.Info{ID: "test", Lang: "zh-CN", Log: c.Log}, now: now}, nil
+	return &world{notifier: notifier, hub: hub, engine: e, db: db, people: played.People, items: page.Items, router: router, console: c, info: &request.Info{ID: "test", Lang: "zh-CN", Log: c.Log}, now: now}, nil
 }
 
 // shared is a world that tests only read; it is built once.

@@ -14,15 +14,14 @@ import (
 )
 
 const (
-	// lease is how long a delivery belongs to whoever attempts it: longer than any attempt takes, so that only the
-	// death of the worker lets a second one begin.
-	lease = sendTimeout + 20*time.Second
 	// poll is how often a notifier looks by itself whether there is something to do.
 	poll = time.Second
+	// breath parts one look from the next, so that many answers at once make one look.
+	breath = 40 * time.Millisecond
 
 	workers  = 96 // attempts at a time in one process
 	troubled = 48 // of those, over channels that failed last time
-	each     = 6  // at a time over one channel that works; over any other, one
+	each     = 4  // at a time over one channel that works; over any other, one
 
 	// robotPause parts messages of one robot: the platforms take 20 a minute.
 	robotPause = 3 * time.Second
@@ -42,6 +41,10 @@ type health struct {
 	busy int
 	next time.Time // not before
 }
+
+// lease is how long a delivery belongs to whoever attempts it: longer than any attempt takes, so that only the death of
+// the worker lets a second one begin.
+func (n *Notifier) lease() time.Duration { return 2*n.Timeout + 10*time.Second }
 
 // Run plans and delivers until ctx ends, then waits for the attempts under way.
 func (n *Notifier) Run(ctx context.Context) {
@@ -65,8 +68,16 @@ func (n *Notifier) Run(ctx context.Context) {
 func (n *Notifier) every(ctx context.Context, do func(), wake <-chan struct{}) {
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		do()
+		pause.Reset(breath)
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -122,7 +133,7 @@ func (n *Notifier) dispatch(ctx context.Context, under *sync.WaitGroup) error {
 		if free == 0 {
 			continue
 		}
-		list, err := n.Queue.Claim(ctx, engine.Claim{Channel: id, Now: now, Until: now.Add(lease), Token: n.token, Limit: free})
+		list, err := n.Queue.Claim(ctx, engine.Claim{Channel: id, Now: now, Until: now.Add(n.lease()), Token: n.token, Limit: free})
 		if err != nil {
 			n.giveBack(c, free)
 			errs = append(errs, err)
@@ -176,22 +187,22 @@ func (n *Notifier) giveBack(c *engine.Channel, unused int) {
 // attempt sends one delivery and writes what became of it. The process may be told to stop meanwhile: the receiver
 // has perhaps got the message, so the attempt is finished all the same.
 func (n *Notifier) attempt(ctx context.Context, c *engine.Channel, d engine.Delivery) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.Timeout)
 	defer cancel()
 	began := n.Engine.Now()
 	n.metrics.attempts.Add(1)
 	answer, err := n.send(ctx, c, &d)
 	took := n.Engine.Now().Sub(began)
-	n.settle(&d, answer, err)
+	n.conclude(&d, answer, err)
 
-	finish, done := context.WithTimeout(context.WithoutCancel(ctx), lease-sendTimeout)
+	finish, done := context.WithTimeout(context.WithoutCancel(ctx), n.lease()-n.Timeout)
 	defer done()
 	mine, finishErr := n.Queue.Finish(finish, d)
 	n.metrics.observe(c.Kind, d.State, err == nil, took)
 	n.mu.Lock()
 	h := n.healths[c.ID]
 	h.busy--
-	h.well = err == nil && took < sendTimeout/2
+	h.well = err == nil && took < n.Timeout/2
 	h.ill = !h.well
 	if c.Kind.Group() {
 		h.next = n.now().Add(robotPause)
@@ -208,14 +219,14 @@ func (n *Notifier) attempt(ctx context.Context, c *engine.Channel, d engine.Deli
 	n.Wake()
 }
 
-// settle sets what follows from an attempt.
-func (n *Notifier) settle(d *engine.Delivery, answer string, err error) {
+// conclude sets what follows from an attempt.
+func (n *Notifier) conclude(d *engine.Delivery, answer string, err error) {
 	now := n.now()
 	if err == nil {
 		d.State, d.FinishedAt, d.Answer = engine.DeliverySent, &now, cut(answer, keptAnswer)
 		return
 	}
-	d.Answer = cut(reasonOf(err), keptAnswer)
+	d.Answer = cut(n.reasonOf(err), keptAnswer)
 	r := refusalOf(err)
 	if r.Never || d.Attempts >= Attempts {
 		d.State, d.FinishedAt = engine.DeliveryDead, &now
@@ -228,9 +239,9 @@ func (n *Notifier) settle(d *engine.Delivery, answer string, err error) {
 }
 
 // reasonOf is what the log says of a failure.
-func reasonOf(err error) string {
+func (n *Notifier) reasonOf(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer within " + sendTimeout.String()
+		return "no answer within " + n.Timeout.String()
 	}
 	if e, ok := errors.AsType[*engine.Error](err); ok {
 		return e.Error()

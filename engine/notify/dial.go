@@ -21,7 +21,7 @@ import (
 const (
 	maxAnswer   = 64 << 10         // bytes that are read of an answer
 	keptAnswer  = 500              // bytes of it that the log keeps
-	sendTimeout = 10 * time.Second // for everything
+	sendTimeout = 10 * time.Second // for everything, unless the site says otherwise
 	dialTimeout = 5 * time.Second
 	maxAfter    = 24 * time.Hour // longest pause that a receiver may ask for
 )
@@ -90,11 +90,11 @@ func (n Network) dialer() *net.Dialer {
 
 // client returns the HTTP client for robots and webhooks. No proxy of the environment is used: it would do the
 // asking where control cannot look.
-func (n Network) client() *http.Client {
+func (n Network) client(timeout time.Duration) *http.Client {
 	return &http.Client{
-		Timeout: sendTimeout,
+		Timeout: timeout,
 		Transport: &http.Transport{
-			Proxy: nil, DialContext: n.dialer().DialContext, TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: sendTimeout,
+			Proxy: nil, DialContext: n.dialer().DialContext, TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: timeout,
 			MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: maxAnswer, DisableCompression: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

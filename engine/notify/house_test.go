@@ -16,7 +16,12 @@ import (
 	"bihuan/workflows"
 )
 
-func TestMain(m *testing.M) { os.Exit(storagetest.Run(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(replicaDSN) != "" {
+		os.Exit(replica())
+	}
+	os.Exit(storagetest.Run(m))
+}
 
 var shanghai = time.FixedZone("UTC+8", 8*3600)
 

@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/wneessen/go-mail"
 
@@ -18,6 +19,7 @@ import (
 // mailer sends mail over SMTP, never without TLS.
 type mailer struct {
 	network Network
+	timeout time.Duration
 	roots   *x509.CertPool // nil: the system's
 	from    string
 	secret  engine.ChannelSecret
@@ -47,7 +49,7 @@ func (s *mailer) Send(ctx context.Context, m Message) (string, error) {
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // no out-of-office answers, please
 	msg.SetBodyString(mail.TypeTextPlain, m.Text)
 
-	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(sendTimeout), mail.WithTLSConfig(s.tls(host))}
+	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(s.timeout), mail.WithTLSConfig(s.tls(host))}
 	if s.secret.Security == "tls" {
 		// The library takes a connection of ours for plain when told that it is TLS from the first byte; it looks for
 		// itself when it may do without STARTTLS. Our dialer gives no other connection than one with TLS.
@@ -63,7 +65,7 @@ func (s *mailer) Send(ctx context.Context, m Message) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
 		return "", s.refusal(err)

@@ -19,7 +19,8 @@ type Queue interface {
 	Unplanned(ctx context.Context, limit int) ([]engine.Reminder, error)
 	// Untold returns entries for a webhook's channel from a moment on that have not been planned for it, oldest first.
 	Untold(ctx context.Context, c engine.Channel, from time.Time, limit int) ([]engine.EntryRow, error)
-	ToldUntil(ctx context.Context, c engine.ChannelID) (time.Time, error)
+	// ToldUntil returns how far the trail has been told over each channel that it was told over.
+	ToldUntil(ctx context.Context) (map[engine.ChannelID]time.Time, error)
 	// Plan writes a plan whole or not at all, without what was planned before, and returns who got a notice.
 	Plan(ctx context.Context, p engine.Plan) ([]engine.UserID, error)
 	// Notes returns what people wrote with entries, by the entry's id; nothing for those without.
@@ -41,6 +42,7 @@ type Config struct {
 	Language   string                                // of whoever has not chosen; "" for the catalogue's first
 	Checkpoint func(context.Context) (string, error) // the newest line that proves the trail, for mails; nil or ErrNotFound: none
 	Told       func([]engine.UserID)                 // called after people got notices; may be nil
+	Timeout    time.Duration                         // for one attempt; 0: 10 s
 	Log        *slog.Logger                          // nil: discarded
 }
 
@@ -51,9 +53,10 @@ type Notifier struct {
 	token   string // of this process, in its leases
 	metrics Metrics
 
-	mu      sync.Mutex
-	healths map[engine.ChannelID]*health
-	wake    chan struct{}
+	mu         sync.Mutex
+	lookedBack time.Time // when planning last looked back far
+	healths    map[engine.ChannelID]*health
+	wake       chan struct{}
 }
 
 // New makes a notifier.
@@ -61,10 +64,13 @@ func New(c Config) *Notifier {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Timeout <= 0 {
+		c.Timeout = sendTimeout
+	}
 	if c.Language == "" {
 		c.Language = message.Languages[0]
 	}
-	n := &Notifier{Config: c, token: c.Engine.NewID(), client: c.Network.client(), healths: map[engine.ChannelID]*health{}, wake: make(chan struct{}, 1)}
+	n := &Notifier{Config: c, token: c.Engine.NewID(), client: c.Network.client(c.Timeout), healths: map[engine.ChannelID]*health{}, wake: make(chan struct{}, 1)}
 	if t, ok := n.client.Transport.(*http.Transport); ok && c.Roots != nil {
 		t.TLSClientConfig = tlsOf(c.Roots)
 	}
@@ -96,7 +102,7 @@ func (n *Notifier) sender(c *engine.Channel) (Sender, error) {
 	}
 	switch c.Kind {
 	case engine.Mail:
-		return &mailer{network: n.Network, roots: n.Roots, from: c.Settings.From, secret: s}, nil
+		return &mailer{timeout: n.Timeout, network: n.Network, roots: n.Roots, from: c.Settings.From, secret: s}, nil
 	case engine.Webhook:
 		w := &webhook{client: n.client, url: s.URL, keys: []string{s.Key}}
 		if s.OldKey != "" {
@@ -127,14 +133,14 @@ func (n *Notifier) Test(ctx context.Context, who engine.Actor, id engine.Channel
 	v := voice{message.Match(lang), words}
 	m := Message{ID: n.Engine.NewID(), At: n.now(), To: to, Subject: v.say("notify.say.test_subject"), Text: v.say("notify.say.test", "channel", c.Name),
 		Payload: []byte(`{"type":"test","timestamp":"` + n.now().Format(time.RFC3339Nano) + `","data":{}}`)}
-	sendCtx, cancel := context.WithTimeout(ctx, sendTimeout)
+	sendCtx, cancel := context.WithTimeout(ctx, n.Timeout)
 	defer cancel()
 	answer, sendErr := s.Send(sendCtx, m)
 	if err := n.Engine.Note(ctx, who, "test_channel", map[string]any{"channel": c.ID, "ok": sendErr == nil}); err != nil {
 		return answer, err
 	}
 	if sendErr != nil {
-		return answer, &engine.Error{Kind: engine.Blocked, Key: "channel.test_failed", Args: message.Args("why", reasonOf(sendErr)), Err: sendErr}
+		return answer, &engine.Error{Kind: engine.Blocked, Key: "channel.test_failed", Args: message.Args("why", n.reasonOf(sendErr)), Err: sendErr}
 	}
 	return answer, nil
 }

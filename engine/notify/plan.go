@@ -21,9 +21,12 @@ const (
 	digestAfter = 10 * time.Minute
 	// overlap is how far back entries are looked for again: what was decided first may be committed last, but not
 	// longer after than the store's time limits.
-	overlap  = 5 * time.Minute
-	maxLag   = 7 * 24 * time.Hour // of a webhook that was switched off
-	weekName = "week|"
+	overlap = 5 * time.Minute
+	// Most entries are committed at once: a short look back each time, the long one now and then.
+	shortOverlap = 10 * time.Second
+	longEvery    = 20 * time.Second
+	maxLag       = 7 * 24 * time.Hour // of a webhook that was switched off
+	weekName     = "week|"
 )
 
 // Plan turns reminders into notices and deliveries, and entries into messages for programs. It returns how many of
@@ -44,9 +47,14 @@ func (n *Notifier) Plan(ctx context.Context) (int, error) {
 	if err != nil {
 		return done, err
 	}
+	cursors, err := n.Queue.ToldUntil(ctx)
+	if err != nil {
+		return done, err
+	}
+	back := n.lookBack()
 	for i := range channels {
 		if c := &channels[i]; c.Kind == engine.Webhook && !c.Disabled {
-			got, err := n.planEntries(ctx, c)
+			got, err := n.planEntries(ctx, c, cursors[c.ID].Add(-back))
 			done += got
 			if err != nil {
 				return done, err
@@ -149,13 +157,13 @@ func (n *Notifier) planReminders(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	plan := engine.Plan{At: h.now}
+	var nobody []string
 	for i := range list {
 		r := &list[i]
 		plan.Reminders = append(plan.Reminders, r.ID)
 		people := h.addressees(r)
 		if len(people) == 0 {
-			n.metrics.unaddressed.Add(1)
-			n.Log.InfoContext(ctx, "nobody to tell", slog.String("reminder", r.ID), slog.String("project", string(r.ProjectID)), slog.String("role", string(r.Role)))
+			nobody = append(nobody, r.ID)
 		}
 		h.plan(&plan, r, people, notes[r.Entry])
 	}
@@ -164,6 +172,10 @@ func (n *Notifier) planReminders(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	n.told(told)
+	if len(nobody) > 0 {
+		n.metrics.unaddressed.Add(int64(len(nobody)))
+		n.Log.InfoContext(ctx, "nobody to tell", slog.Int("reminders", len(nobody)), slog.String("first", nobody[0]))
+	}
 	return len(list), nil
 }
 
@@ -311,14 +323,20 @@ func (h *house) afterQuiet(s engine.NotifySettings, at time.Time) time.Time {
 	return day.At(end.Hour(), end.Minute(), h.site.Location).UTC()
 }
 
-// planEntries plans the entries that a program has not been told.
-func (n *Notifier) planEntries(ctx context.Context, c *engine.Channel) (int, error) {
-	until, err := n.Queue.ToldUntil(ctx, c.ID)
-	if err != nil {
-		return 0, err
+// lookBack is how far before the cursors this planning looks.
+func (n *Notifier) lookBack() time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if now := n.now(); now.Sub(n.lookedBack) >= longEvery {
+		n.lookedBack = now
+		return overlap
 	}
+	return shortOverlap
+}
+
+// planEntries plans the entries since a moment that a program has not been told.
+func (n *Notifier) planEntries(ctx context.Context, c *engine.Channel, from time.Time) (int, error) {
 	now := n.now()
-	from := until.Add(-overlap)
 	if earliest := now.Add(-maxLag); from.Before(earliest) {
 		from = earliest
 	}

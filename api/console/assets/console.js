@@ -178,4 +178,31 @@
     $$('[data-batch]').forEach(picked);
     $$('[data-count-copy]').forEach(function (to) { var from = $('[data-count]'); to.innerHTML = from ? from.innerHTML : ''; });
   });
+
+  /* ----- something new for the reader: a stream of signals while the page is looked at, and a look now and then
+     where there is none ----- */
+  var live = document.body && document.body.getAttribute('data-live'), stream = null, glance = 60000;
+  function news() {
+    if (!window.htmx) return;
+    window.htmx.trigger(document.body, 'notices-changed');
+    window.htmx.trigger(document.body, 'todo-changed');
+    var list = $('[data-fresh]');
+    // What somebody is writing or has opened is left alone.
+    var busyWith = list && ($$('textarea,input:not([type=hidden]):not([type=checkbox])', list).some(function (x) { return x.value && x.value !== x.defaultValue; }) ||
+      list.contains(document.activeElement) || $('details[open],input:checked', list));
+    if (list && !busyWith) window.htmx.ajax('GET', location.pathname + location.search, { target: list, select: '[data-fresh]', swap: 'outerHTML' });
+  }
+  function listen() {
+    if (!live || !window.EventSource || document.hidden || stream) return;
+    stream = new EventSource(live);
+    stream.addEventListener('told', news);
+    stream.onerror = function () { if (stream && stream.readyState === 2) { stream.close(); stream = null; } };
+  }
+  function hush() { if (stream) { stream.close(); stream = null; } }
+  if (live || $('.side')) {
+    document.addEventListener('visibilitychange', function () { if (document.hidden) hush(); else { listen(); news(); } });
+    window.addEventListener('pagehide', hush);
+    setInterval(function () { if (!document.hidden && (!stream || stream.readyState !== 1)) { listen(); news(); } }, glance);
+    listen();
+  }
 })();
