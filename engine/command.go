@@ -266,7 +266,7 @@ func (x AddEvidence) apply(c *Case, p *Project) (outcome, error) {
 	return outcome{action: "evidence", as: as, note: note, evidence: []Evidence{e}, data: map[string]any{"evidence": e}}, nil
 }
 
-// Urge is 催办 by hand: at most once a day for an item.
+// Urge is 催办 by hand: at most once a working day for an item.
 type Urge struct{ Note string }
 
 func (x Urge) apply(c *Case, p *Project) (outcome, error) {

@@ -204,7 +204,7 @@ func (c *Case) reasons(p *Project, a Act) (authority, []Reason) {
 	case ActAcknowledge:
 		out = append(out, Reason{ID: "once", Met: p.AcknowledgedAt == nil, Key: "acknowledge.already"})
 	case ActUrge:
-		out = append(out, Reason{ID: "once", Met: p.UrgedOn != c.today(), Key: "urge.already_today"})
+		out = append(out, Reason{ID: "once", Met: c.urgeable(p), Key: "urge.already_today"})
 	case ActTick:
 		out = append(out, Reason{ID: "milestone", Met: p.MilestonesDone() < len(p.Milestones), Key: "milestone.none_open"})
 	case ActAnswer:
@@ -214,6 +214,16 @@ func (c *Case) reasons(p *Project, a Act) (authority, []Reason) {
 		out = append(out, c.extensionReasons(p)...)
 	}
 	return as, out
+}
+
+// urgeable reports whether a working day has begun since the item was urged last: nobody can answer on a rest day. In
+// a year without a list every day may be one.
+func (c *Case) urgeable(p *Project) bool {
+	if p.UrgedOn.IsZero() {
+		return true
+	}
+	n, known := c.Calendar.Workdays(p.UrgedOn, c.today())
+	return n > 0 || !known && p.UrgedOn != c.today()
 }
 
 // allow returns the authority for an act, or the refusal.

@@ -153,12 +153,15 @@ func TestDoneIsDone(t *testing.T) {
 	s.refused(owner, engine.Acknowledge{}, engine.Blocked, "acknowledge.already")
 }
 
-func TestUrgingOnceADay(t *testing.T) {
+func TestUrgingOnceAWorkingDay(t *testing.T) {
 	s := working(t, small(nil))
 	s.at("2026-10-09 23:00").does(supervisor, engine.Urge{Note: "请抓紧办理"})
 	s.at("2026-10-09 23:59").refused(leader, engine.Urge{Note: "请抓紧办理"}, engine.Blocked, "urge.already_today")
 	s.at("2026-10-10 00:00").does(leader, engine.Urge{Note: "请抓紧办理"})
-	if s.p.Urges != 2 {
+	// The Saturday was a working day by the list; the Sunday is not, and belongs to it.
+	s.at("2026-10-11 09:00").refused(leader, engine.Urge{Note: "请抓紧办理"}, engine.Blocked, "urge.already_today")
+	s.at("2026-10-12 00:00").does(leader, engine.Urge{Note: "请抓紧办理"})
+	if s.p.Urges != 3 {
 		t.Errorf("%d urges", s.p.Urges)
 	}
 }

@@ -14,6 +14,8 @@ import (
 type Notifier interface {
 	// Test sends a message over a channel and returns the receiver's answer as it came.
 	Test(ctx context.Context, who engine.Actor, id engine.ChannelID, to, lang string) (answer string, err error)
+	// Preview composes a message about a project, with some sentences, by key, in other words.
+	Preview(ctx context.Context, lang string, own map[string]string, kind string, p engine.Project) (subject, text string, err error)
 }
 
 // channelsView lists the ways to reach people.

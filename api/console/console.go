@@ -178,6 +178,8 @@ var routes = []Route{
 	{"GET", "/channels/:id", false, false, (*Console).channel},
 	{"POST", "/channels/:id", false, false, (*Console).saveChannel},
 	{"POST", "/channels/:id/test", false, false, (*Console).testChannel},
+	{"GET", "/wordings", false, false, (*Console).wordings},
+	{"POST", "/wordings", false, false, (*Console).saveWording},
 	{"GET", "/deliveries", false, false, (*Console).deliveries},
 	{"POST", "/deliveries/replay", false, false, (*Console).replay},
 	{"GET", "/new", false, false, (*Console).newPage},

@@ -174,14 +174,14 @@ func (c *Console) changeFeed(v *visit) error {
 	}
 	switch v.g.Request.PostForm.Get("feed") {
 	case "new":
-	default:
-		return invalid("feed", "field.empty")
 	case "end":
 		if err := c.Engine.EndFeed(v.ctx, v.actor); err != nil {
 			return err
 		}
 		v.redirect("/notices/settings?done=feed_ended")
 		return nil
+	default:
+		return invalid("feed", "field.empty")
 	}
 	token, err := c.Engine.NewFeed(v.ctx, v.actor)
 	if err != nil {

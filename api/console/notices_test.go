@@ -242,3 +242,50 @@ func TestEvents(t *testing.T) {
 		t.Errorf("a stream without a session answers %d", a.Code)
 	}
 }
+
+// A site words its messages anew, sees how they would read, and gets the product's words back.
+func TestWordings(t *testing.T) {
+	w := ownWorld(t)
+	form := url.Values{"lang": {"zh-CN"}, "key": {"notify.say.subject"}, "text": {"〔{kind}〕{title} {number}"}, "do": {"save"}}
+	a := w.ask(t, "zhao", "/wordings", form)
+	if a.Code != http.StatusUnprocessableEntity || !strings.Contains(a.body, "{number}") {
+		t.Errorf("a placeholder that does not exist answers %d", a.Code)
+	}
+	form.Set("text", "〔{kind}〕请看：{title}")
+	form.Set("do", "preview")
+	if a = w.ask(t, "zhao", "/wordings", form); a.Code != http.StatusOK || !strings.Contains(a.body, "〔催办〕请看：") {
+		t.Errorf("the preview answers %d", a.Code)
+	}
+	checkPage(t, "/wordings", a)
+	if list, err := w.db.Wordings(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("the preview was stored: %v %v", list, err)
+	}
+	form.Set("do", "save")
+	if a = w.ask(t, "zhao", "/wordings", form); a.Code != http.StatusSeeOther {
+		t.Fatalf("saving answers %d", a.Code)
+	}
+	if a = w.ask(t, "zhang", "/wordings", form); a.Code != http.StatusForbidden {
+		t.Errorf("a supervisor words messages: %d", a.Code)
+	}
+	p := w.items[0]
+	subject := func() string {
+		t.Helper()
+		s, _, err := w.notifier.Preview(t.Context(), "zh-CN", nil, "urge", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if got := subject(); got != "〔催办〕请看："+p.Title {
+		t.Errorf("subject %q", got)
+	}
+	form.Set("text", "")
+	w.ask(t, "zhao", "/wordings", form)
+	if got := subject(); got != "【催办】"+p.Title {
+		t.Errorf("subject %q after going back", got)
+	}
+	form.Set("key", "console.save")
+	if a = w.ask(t, "zhao", "/wordings", form); a.Code != http.StatusNotFound {
+		t.Errorf("a sentence of pages answers %d", a.Code)
+	}
+}

@@ -159,6 +159,8 @@ func TestPagesForPeople(t *testing.T) {
 		{"nor can it be edited", "zhou", "/projects/" + id + "/edit", http.StatusNotFound, ""},
 		{"what is no id is not there", "zhang", "/projects/1", http.StatusNotFound, ""},
 		{"an inspector reads it", "wang", "/projects/" + id, http.StatusOK, "审计记录"},
+		{"how messages are worded", "zhao", "/wordings?lang=en", http.StatusOK, "notify.say.line"},
+		{"is the administrator's", "zhang", "/wordings", http.StatusForbidden, ""},
 		{"an inbox", "zhou", "/notices", http.StatusOK, "全部标为已读"},
 		{"an inbox with a cursor that is none", "zhou", "/notices?after=x", http.StatusUnprocessableEntity, ""},
 		{"how I am told", "zhou", "/notices/settings", http.StatusOK, `name="mail"`},
@@ -203,7 +205,7 @@ func TestPagesForPeople(t *testing.T) {
 // views are the pages with their typed views, for rendering each empty.
 var emptyViews = map[string]any{"error": errorView{}, "sign_in": signInView{}, "ledger": ledgerView{Empty: &emptyView{}}, "project": projectView{},
 	"conflict": conflictView{}, "edit": editView{}, "todo": todoView{}, "overview": overviewView{}, "trail": trailView{}, "workflows": workflowsView{},
-	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "notices": noticesView{Empty: &emptyView{}}, "notice_settings": mySettingsView{}, "channels": channelsView{}, "channel": channelView{}, "deliveries": deliveriesView{},
+	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "notices": noticesView{Empty: &emptyView{}}, "notice_settings": mySettingsView{}, "channels": channelsView{}, "channel": channelView{}, "deliveries": deliveriesView{}, "wordings": wordingsView{},
 	"closing": closingView{}, "certificate": certificateView{}, "bulletin": bulletinView{}, "account": accountView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
 
 // TestTemplatesRenderEmptyAndFull renders every template with a view without values and with one in which every

@@ -95,8 +95,8 @@ func (n *Notifier) bulletin(ctx context.Context, v voice, who engine.Actor) (str
 	return strings.Join(lines, "\n"), nil
 }
 
-// Preview composes a message as it would go out, for whoever words one anew: over about the project, or over nobody's
-// where there is none.
+// Preview composes a message about a project as it would go out, with some sentences in other words, for whoever words
+// them anew.
 func (n *Notifier) Preview(ctx context.Context, lang string, own map[string]string, kind string, p engine.Project) (subject, text string, err error) {
 	words, err := n.voices(ctx)
 	if err != nil {
