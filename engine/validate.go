@@ -15,6 +15,9 @@ type Problem struct {
 	Args map[string]any
 }
 
+// prefix is what stands before the year in a 编号. People type it, and it goes into file names and addresses.
+var prefix = regexp.MustCompile(`^[\p{L}\p{N}]{1,8}$`)
+
 var word = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
 // Validate returns every structural mistake of a definition: references to what does not exist, duplicate ids,
@@ -53,7 +56,7 @@ func (v *validator) header() {
 	if w.Name.ZH == "" {
 		v.add("name", "workflow.no_name")
 	}
-	if w.Prefix == "" || len(w.Prefix) > 8 {
+	if !prefix.MatchString(w.Prefix) {
 		v.add("number", "workflow.bad_prefix")
 	}
 	v.roles("create", w.Create, true)

@@ -163,6 +163,9 @@ func TestOneSlipOneMistake(t *testing.T) {
 	small := string(readFile(t, "testdata/good/small.yaml"))
 	for _, c := range []struct{ name, old, new, key string }{
 		{"a number as prefix", "number: XS", "number: 5", "workflow.wrong_type"},
+		{"a prefix with a space", "number: XS", "number: X S", "workflow.bad_prefix"},
+		{"a prefix of two lines", "number: XS", `number: "X\nS"`, "workflow.bad_prefix"},
+		{"a prefix that a spreadsheet would calculate", "number: XS", "number: =XS", "workflow.bad_prefix"},
 		{"a list as name", "name: {zh: 小流程, en: small}", "name: [小流程]", "workflow.wrong_type"},
 		{"a name without form", "{zh: 小流程, en: small}", "{zh: [小], en: small}", "workflow.wrong_type"},
 		{"a stage that is a word", "  - id: plan\n    name: {zh: 谋划, en: plan}\n    limit: 10wd\n    acts: [edit]\n", "  - plan\n", "workflow.wrong_type"},
