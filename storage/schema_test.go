@@ -17,6 +17,10 @@ import (
 )
 
 func TestOpenRefuses(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "letter.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("这不是数据库。", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		dsn  string
 		want string
@@ -27,6 +31,9 @@ func TestOpenRefuses(t *testing.T) {
 		{"sqlite:", "storage.sqlite_path"},
 		{"sqlite::memory:", "storage.sqlite_path"},
 		{"sqlite:file:x.db?mode=memory", "storage.sqlite_path"},
+		{"sqlite:" + filepath.Join(t.TempDir(), "nowhere", "x.db"), "storage.sqlite_cannot_open"},
+		{"sqlite:" + t.TempDir(), "storage.sqlite_cannot_open"},
+		{"sqlite:" + text, "storage.sqlite_no_database"},
 	} {
 		t.Run(test.dsn, func(t *testing.T) {
 			db, err := storage.Open(t.Context(), test.dsn)
@@ -40,6 +47,28 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("the error shows the password: %v", err)
 			}
 		})
+	}
+}
+
+func TestOpenReadOnly(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may write everywhere")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.db")
+	db, err := storage.Open(t.Context(), "sqlite:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Migrate(t.Context()), db.Close(), os.Chmod(path, 0o400), os.Chmod(dir, 0o500)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) // so that it can be removed
+	if db, err = storage.Open(t.Context(), "sqlite:"+path); err == nil {
+		t.Fatalf("opened %v", db.Close())
+	}
+	if e, ok := errors.AsType[*engine.Error](err); !ok || e.Key != "storage.sqlite_read_only" || !message.Has(e.Key) {
+		t.Errorf("error %v", err)
 	}
 }
 

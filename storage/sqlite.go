@@ -61,19 +61,39 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	// The writer comes first: it creates the file, without which a reader cannot open.
 	write, writePool, err := openSQLiteHandle(base+sqliteWriter, 1, writing...)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, unopened(path, err)
 	}
 	db := &DB{dialect: sqliteDialect, write: write, pools: []*sql.DB{writePool}, queue: newQueue()}
 	db.admin = func(context.Context) (*sql.DB, error) { return writePool, nil }
 	if err := checkSQLite(ctx, writePool); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+		return nil, errors.Join(unopened(path, err), db.Close())
 	}
 	read, readPool, err := openSQLiteHandle(base+sqliteReader, readers, projectByID, userByToken)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+		return nil, errors.Join(unopened(path, err), db.Close())
 	}
 	db.read, db.pools = read, append(db.pools, readPool)
 	return db, nil
+}
+
+// unopened says in words what most often keeps a file from being opened.
+func unopened(path string, err error) error {
+	e, ok := errors.AsType[*driver.Error](err)
+	if !ok {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	refusal := &engine.Error{Kind: engine.Unavailable, Args: map[string]any{"path": path}, Err: err}
+	switch e.Code() & 0xff { // the rest of the code says more than people can act on
+	case sqlite3.SQLITE_CANTOPEN:
+		refusal.Key = "storage.sqlite_cannot_open"
+	case sqlite3.SQLITE_NOTADB:
+		refusal.Key = "storage.sqlite_no_database"
+	case sqlite3.SQLITE_READONLY:
+		refusal.Key = "storage.sqlite_read_only"
+	default:
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	return refusal
 }
 
 // openSQLiteHandle opens a pool that keeps the statements in hot prepared.
