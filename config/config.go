@@ -27,6 +27,8 @@ type Config struct {
 	PublicURL string `yaml:"public_url"`
 	// Organisation is the name that stands beside the logo, and that nobody may use in a password; may be empty.
 	Organisation string `yaml:"organisation"`
+	// Board switches the public board on: what was promised and what has come of it, at /board, for everybody.
+	Board bool `yaml:"board"`
 	// Passwords is the profile that passwords must meet: standard, or mlps as assessors of 等级保护 ask for.
 	Passwords string `yaml:"passwords"`
 	// SecretKey encrypts what has to be stored and read back, such as passwords of mail servers: 32 bytes in base64.

@@ -9,6 +9,7 @@ import (
 // calls change nothing but the delay, because what is owed is computed from stored facts each time.
 type onClock struct {
 	since time.Time // the project's last change before this sweep; zero: its last change
+	tally *Survey   // of the project's poll, where that is over
 }
 
 // nothingOwed is the answer of onClock when no occurrence is due.
@@ -35,6 +36,11 @@ func (x onClock) apply(c *Case, p *Project) (outcome, error) {
 		data["deadline"] = p.Deadline
 		return outcome{action: "overdue", data: data,
 			owed: []Reminder{{Kind: "overdue", Role: Owner, DueAt: o.at, Deadline: p.Deadline}}}, nil
+	case o.poll:
+		if x.tally == nil {
+			return outcome{}, nothingOwed
+		}
+		return c.count(p, *x.tally, data), nil
 	case o.lookBack:
 		if p.Fired == nil {
 			p.Fired = map[string]string{}
@@ -134,6 +140,8 @@ func (o occurrence) line(stage StageID) Occurrence {
 		out.Kind = "overdue"
 	case o.auto != nil:
 		out.Kind = "auto"
+	case o.poll:
+		out.Kind = "poll"
 	case o.lookBack:
 		out.Kind = string(actLookBack)
 	default:

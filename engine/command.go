@@ -363,6 +363,14 @@ func (x Object) apply(c *Case, p *Project) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	return c.object(p, as, words)
+}
+
+// answerDays is within how many working days an objection is to be answered.
+const answerDays = 5
+
+// object puts an objection on the project.
+func (c *Case) object(p *Project, as authority, words string) (outcome, error) {
 	if len(p.Objections) >= maxObjections {
 		return outcome{}, invalid("text", "objection.too_many", "limit", maxObjections)
 	}
@@ -371,7 +379,8 @@ func (x Object) apply(c *Case, p *Project) (outcome, error) {
 	}
 	p.Serial++
 	id := fmt.Sprintf("o%d", p.Serial)
-	p.Objections[id] = Objection{Text: words, By: c.Who.ID, At: c.Now}
+	due, _ := c.Calendar.AddWorkdays(c.today(), answerDays)
+	p.Objections[id] = Objection{Text: words, By: c.Who.ID, At: c.Now, Due: due}
 	return outcome{action: "object", as: as, data: map[string]any{"objection": id},
 		owed: []Reminder{{Kind: "object", Role: Owner}, {Kind: "object", Role: Supervisor}}}, nil
 }

@@ -132,6 +132,7 @@ type occurrence struct {
 	overdue  bool
 	auto     *Transition
 	lookBack bool
+	poll     bool
 	unknown  bool // at depends on a year whose holiday list is not loaded
 }
 
@@ -148,6 +149,9 @@ func (c *Case) owed(p *Project) []occurrence {
 	var out []occurrence
 	if p.OverdueAt == nil && !p.Deadline.IsZero() {
 		out = append(out, occurrence{at: c.Site.deadlineEnd(p.Deadline), overdue: true})
+	}
+	if o, ok := c.pollOwed(p); ok {
+		out = append(out, o)
 	}
 	for i := range c.Workflow.Timers {
 		if o, ok := c.timer(p, &c.Workflow.Timers[i]); ok {

@@ -327,7 +327,10 @@ func (c *Case) enter(p *Project, to StageID) {
 		if p.Verification != nil || p.Survey != nil {
 			p.Round++
 		}
-		p.Verification, p.Survey = nil, nil
+		p.Verification, p.Survey, p.Poll, p.PollHash = nil, nil, nil, ""
+	}
+	if to.Resting() { // nobody rates what nobody works on
+		p.Poll, p.PollHash = nil, ""
 	}
 	p.Stage = to
 	p.StageSince = now

@@ -31,12 +31,13 @@ type Facts struct {
 	SatisfiedRate                           int // percent of votes that are 非常满意, 满意 or 基本满意, rounded down
 	HighlySatisfiedRate                     int // percent of votes that are 非常满意 or 满意, rounded down
 	OpenObjections                          int
+	ObjectionsLate                          int // open, and past the day by which they are to be answered
 	Summary, Lasting                        string
 	Note                                    string // what the person asking wrote
 }
 
 // TimedFacts are the facts that change while nobody does anything. They do so at midnight only.
-var TimedFacts = []string{"DaysLeft", "WorkdaysInStage"}
+var TimedFacts = []string{"DaysLeft", "WorkdaysInStage", "ObjectionsLate"}
 
 // Site is what one installation decides about time.
 type Site struct {
@@ -75,6 +76,11 @@ func (c *Case) facts(p *Project, note string) Facts {
 			if m.Due.After(p.Deadline) {
 				f.MilestonesLate++
 			}
+		}
+	}
+	for _, o := range p.Objections {
+		if o.AnsweredAt == nil && !o.Due.IsZero() && c.today().After(o.Due) {
+			f.ObjectionsLate++
 		}
 	}
 	entered := calendar.DateOf(p.StageSince, c.Site.Location)

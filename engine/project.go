@@ -58,6 +58,8 @@ type Project struct {
 	EvidenceCount  int                  `json:"evidence_count,omitempty"`
 	Verification   *Verification        `json:"verification,omitempty" gorm:"serializer:json"`
 	Survey         *Survey              `json:"survey,omitempty" gorm:"serializer:json"`
+	Poll           *Poll                `json:"poll,omitempty" gorm:"serializer:json"` // the survey behind a link, while it is open
+	PollHash       string               `json:"poll_hash,omitempty"`                   // SHA-256 of its link's token
 	Objections     map[string]Objection `json:"objections,omitempty" gorm:"serializer:json"`
 	Summary        string               `json:"summary,omitempty"` // 成效总结
 	Lasting        string               `json:"lasting,omitempty"` // 长效机制
@@ -161,12 +163,13 @@ func (s *Survey) Votes() int {
 
 // Objection is a complaint of the people served, and its answer.
 type Objection struct {
-	Text       string     `json:"text"`
-	By         UserID     `json:"by"`
-	At         time.Time  `json:"at"`
-	Answer     string     `json:"answer,omitempty"`
-	AnsweredBy UserID     `json:"answered_by,omitempty"`
-	AnsweredAt *time.Time `json:"answered_at,omitempty"`
+	Text       string        `json:"text"`
+	By         UserID        `json:"by"`
+	At         time.Time     `json:"at"`
+	Due        calendar.Date `json:"due,omitzero"` // last day to answer
+	Answer     string        `json:"answer,omitempty"`
+	AnsweredBy UserID        `json:"answered_by,omitempty"`
+	AnsweredAt *time.Time    `json:"answered_at,omitempty"`
 }
 
 // Evidence is a file bound to a project by digest. The bytes lie outside the database under that digest.

@@ -257,6 +257,7 @@ type Lists interface {
 type Store interface {
 	Reader
 	Outbox
+	Ballots
 	// Commit writes changes in one transaction and answers for each: nil, ErrConflict if the project's version
 	// is not Base any more, ErrDuplicate if a unique value (number, idempotency key, source key) is taken.
 	// A change that fails does not stop the others. Changes of the same project must stand in order.

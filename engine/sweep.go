@@ -58,7 +58,16 @@ func (e *Engine) owedTo(ctx context.Context, p Project) []Change {
 	// automatic transitions run in a circle.
 	since := p.UpdatedAt
 	for range len(w.Timers) + 2*len(w.Stages) + 2 {
-		change, err := decide(c, p, onClock{since})
+		tick := onClock{since: since}
+		if o, ok := c.pollOwed(&p); ok && !o.at.After(c.Now) {
+			tally, err := e.Store.Tally(ctx, p.Poll.ID)
+			if err != nil {
+				e.Log.ErrorContext(ctx, "sweep: votes", slog.String("project", string(p.ID)), slog.Any("error", err))
+				return out
+			}
+			tick.tally = &tally
+		}
+		change, err := decide(c, p, tick)
 		if errors.Is(err, nothingOwed) {
 			if len(out) == 0 && p.NextAt != nil { // the calendar changed under it, or a rule looked ahead too far
 				if change, err = decide(c, p, reschedule{}); err == nil && !sameTime(change.Project.NextAt, p.NextAt) {

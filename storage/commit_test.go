@@ -27,6 +27,7 @@ func full(p *engine.Project, owner, sponsor, assistant engine.UserID) {
 	p.ListID, p.Carried = "0199f000-0000-7000-8000-000000000001", 2
 	p.LookBackDue, p.LookBacks, p.LookBacksFailed, p.LateAsks = calendar.MustDate("2027-03-01"), 2, 1, 3
 	p.LookBack = &engine.LookBack{Passed: true, Lasting: true, By: sponsor, At: *at(19), Note: "在", ConfirmedBy: owner, ConfirmedAt: at(20)}
+	p.Poll, p.PollHash = &engine.Poll{ID: "q", OpenedBy: owner, OpenedAt: *at(21), Closes: calendar.MustDate("2026-12-20"), ClosesAt: *at(22)}, string(p.ID)
 	p.SourceKey = "key-" + string(p.ID)
 	p.Deadline, p.OriginalDeadline = calendar.MustDate("2026-12-31"), calendar.MustDate("2026-11-30")
 	p.DeadlineSetAt, p.Extensions, p.Stage, p.Resume, p.StartedAt = at(1), 1, "advance", "track", at(2)

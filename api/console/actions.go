@@ -201,6 +201,8 @@ func command(act string, x url.Values) (engine.Command, error) {
 		return nil, invalid("passed", "field.empty")
 	case "look_back":
 		return lookBack(x)
+	case "close_poll":
+		return engine.ClosePoll{}, nil
 	case "survey":
 		return survey(x)
 	case "object":

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -93,6 +94,7 @@ type Options struct {
 	Upload    int64                                        // largest file in bytes; 0: 32 MiB
 	// Allow says how long a person has to wait for the next request, if at all; nil: never.
 	Allow func(user string) (wait time.Duration, ok bool)
+	Board bool   // the public board is switched on
 	Site  string // name of the organisation, shown beside the logo; may be empty
 }
 
@@ -100,6 +102,8 @@ type Options struct {
 type Console struct {
 	Options
 	assets  *assets
+	polls   sync.Map // of limiters, by poll
+	shown   boards
 	pages   map[string]map[string]*page // by language and name
 	names   *names
 	origin  *http.CrossOriginProtection
@@ -195,6 +199,11 @@ var routes = []Route{
 	{"POST", "/projects/:id/do/:act", false, false, (*Console).act},
 	{"POST", "/projects/:id/evidence", false, true, (*Console).upload},
 	{"GET", "/projects/:id/evidence/:evidence", false, false, (*Console).download},
+	{"GET", "/board", true, false, (*Console).board},
+	{"GET", "/board/:id", true, false, (*Console).boardList},
+	{"GET", "/r/:token", true, false, (*Console).rating},
+	{"POST", "/r/:token", true, false, (*Console).vote},
+	{"POST", "/projects/:id/poll", false, false, (*Console).openPoll},
 	{"GET", "/lists", false, false, (*Console).lists},
 	{"GET", "/lists/new", false, false, (*Console).newListPage},
 	{"POST", "/lists/new", false, false, (*Console).drawUp},

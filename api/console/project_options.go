@@ -38,6 +38,9 @@ func (c *Console) addOptions(v *visit, p *engine.Project, w *engine.Workflow, op
 			found = true
 		}
 		view.Forms = append(view.Forms, f)
+		if o.Act == "survey" { // the same act, by a link instead of from paper
+			view.Forms = append(view.Forms, c.pollForms(v, p, a)...)
+		}
 	}
 	slices.SortStableFunc(view.Forms, func(x, y form) int { return urgency(x) - urgency(y) })
 	if a != nil && !found {

@@ -195,7 +195,7 @@ type Simulate struct {
 // Occurrence is one thing that the clock does.
 type Occurrence struct {
 	At      time.Time `json:"at"`
-	Kind    string    `json:"kind" enum:"stage,light,rung,overdue,auto,deadline,look_back"`
+	Kind    string    `json:"kind" enum:"stage,light,rung,overdue,auto,deadline,look_back,poll"`
 	Name    string    `json:"name" doc:"The kind in words."`
 	Stage   *Ref      `json:"stage,omitempty"`
 	Timer   string    `json:"timer,omitempty"`

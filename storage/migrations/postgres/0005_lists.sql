@@ -33,3 +33,18 @@ CREATE TABLE lists (
 );
 CREATE INDEX lists_period ON lists (period_from, id);
 CREATE INDEX lists_ending ON lists (state, period_to);
+
+-- A satisfaction survey behind a link. poll_hash is of the link's token; votes are counted into the project when the
+-- poll is over, and say nothing of who cast them but which device.
+ALTER TABLE projects ADD COLUMN poll text;
+ALTER TABLE projects ADD COLUMN poll_hash text COLLATE "C" NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX projects_poll ON projects (poll_hash) WHERE poll_hash <> '';
+
+CREATE TABLE votes (
+    poll    uuid        NOT NULL,
+    device  bytea       NOT NULL CHECK (octet_length(device) = 32),
+    level   bigint      NOT NULL CHECK (level BETWEEN 1 AND 5),
+    comment text        NOT NULL,
+    at      timestamptz NOT NULL,
+    PRIMARY KEY (poll, device)
+);

@@ -1,0 +1,131 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"bihuan/engine"
+)
+
+// TestRateBehindALink opens a poll by the form, rates from a device, and is refused what must be.
+func TestRateBehindALink(t *testing.T) {
+	w := ownWorld(t)
+	p := w.item(t, func(p *engine.Project) bool { return p.Stage == "feedback" })
+	page := "/projects/" + string(p.ID)
+	if a := w.ask(t, "zhang", page, nil); !strings.Contains(a.body, `id="do-open_poll"`) {
+		t.Fatal("a supervisor is not offered a poll")
+	}
+	if a := w.ask(t, "chen", page, nil); strings.Contains(a.body, `id="do-open_poll"`) {
+		t.Error("an owner is offered to judge the own work")
+	}
+	version := url.Values{"version": {strconv.FormatInt(p.Version, 10)}, "closes": {"2020-01-01"}}
+	if a := w.ask(t, "zhang", page+"/poll", version); a.Code != http.StatusUnprocessableEntity || !strings.Contains(a.body, "已经过去") {
+		t.Errorf("a poll that closes in the past answers %d", a.Code)
+	}
+	version.Set("closes", w.now.AddDate(0, 0, 5).Format(time.DateOnly))
+	a := w.ask(t, "zhang", page+"/poll", version)
+	m := regexp.MustCompile(`https?://[^<]*(/r/[A-Za-z0-9_-]{22})<`).FindStringSubmatch(a.body)
+	if a.Code != http.StatusOK || m == nil || !strings.Contains(a.body, `class="qr"`) {
+		t.Fatalf("no link in an answer %d", a.Code)
+	}
+	checkPage(t, page+"/poll", a)
+	path := m[1]
+	first := w.ask(t, "", path, nil)
+	if first.Code != http.StatusOK || !strings.Contains(first.body, p.Title) {
+		t.Fatalf("the page behind the link answers %d", first.Code)
+	}
+	checkPage(t, path, first)
+	for _, name := range []string{"周启航", "陈晓"} {
+		if strings.Contains(first.body, name) {
+			t.Errorf("the page names %s", name)
+		}
+	}
+	cookie := first.Result().Cookies()[0]
+	rate := func(level, comment string, headers ...string) answer {
+		t.Helper()
+		return w.ask(t, "", path, url.Values{"level": {level}, "comment": {comment}}, headers...)
+	}
+	device := []string{"Cookie", cookie.Name + "=" + cookie.Value}
+	if a := rate("5", ""); a.Code != http.StatusUnprocessableEntity || !strings.Contains(a.body, "Cookie") {
+		t.Errorf("a vote without a device answers %d", a.Code)
+	}
+	if a := rate("", "", device...); a.Code != http.StatusUnprocessableEntity || !strings.Contains(a.body, "请选择一项") {
+		t.Errorf("a vote without a mark answers %d", a.Code)
+	}
+	if a := rate("1", strings.Repeat("长", 201), device...); a.Code != http.StatusUnprocessableEntity {
+		t.Errorf("too long a remark answers %d", a.Code)
+	}
+	if a := rate("1", strings.Repeat("x", 10<<20), device...); a.Code != http.StatusUnprocessableEntity {
+		t.Errorf("ten megabytes answer %d", a.Code)
+	}
+	if a := w.ask(t, "", "/r/AAAAAAAAAAAAAAAAAAAAAA", nil); a.Code != http.StatusNotFound || !strings.Contains(a.body, "无效") {
+		t.Errorf("a forged link answers %d", a.Code)
+	}
+	for _, level := range []string{"5", "1"} { // the second takes the place of the first
+		if a := rate(level, "示范课时间冲突", device...); a.Code != http.StatusSeeOther {
+			t.Fatalf("a vote answers %d", a.Code)
+		}
+	}
+	if a := w.ask(t, "", path+"?done=vote", nil, device...); !strings.Contains(a.body, "谢谢") || !strings.Contains(a.body, `value="1" checked`) {
+		t.Error("the page does not show the device's own vote")
+	}
+	q := w.project(t, p.ID)
+	if n := len(q.Objections) - len(p.Objections); n != 1 {
+		t.Errorf("%d objections from one device", n)
+	}
+	tally, err := w.db.Tally(t.Context(), q.Poll.ID)
+	if err != nil || tally.Votes() != 1 || tally.VeryDissatisfied != 1 {
+		t.Errorf("counted %+v (%v)", tally, err)
+	}
+}
+
+func (w *world) project(t *testing.T, id engine.ProjectID) engine.Project {
+	t.Helper()
+	p, err := w.db.Project(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestBoard: off unless the site switches it on; then for everybody, without drafts and without names.
+func TestBoard(t *testing.T) {
+	w := readWorld(t)
+	running, next := w.lists(t)
+	if a := w.ask(t, "", "/board", nil); a.Code != http.StatusNotFound {
+		t.Errorf("the board answers %d though nobody switched it on", a.Code)
+	}
+	w.console.Board = true
+	defer func() { w.console.Board = false }()
+	a := w.ask(t, "", "/board", nil)
+	if a.Code != http.StatusOK || !strings.Contains(a.body, running.Name) || strings.Contains(a.body, next.Name) {
+		t.Errorf("the board answers %d, or shows a draft", a.Code)
+	}
+	checkPage(t, "/board", a)
+	a = w.ask(t, "zhang", "/board/"+string(running.ID), nil)
+	checkPage(t, "/board/…", a)
+	if a.Code != http.StatusOK || !strings.Contains(a.body, "逾期") {
+		t.Errorf("the list answers %d", a.Code)
+	}
+	for _, name := range []string{"周启航", "陈晓", "张岚", "换座位"} {
+		if strings.Contains(a.body, name) {
+			t.Errorf("the board shows %s", name)
+		}
+	}
+	if a := w.ask(t, "", "/board/"+string(next.ID), nil); a.Code != http.StatusNotFound {
+		t.Errorf("a draft answers %d", a.Code)
+	}
+	start := time.Now()
+	const n = 2000
+	for range n {
+		if a := w.ask(t, "", "/board/"+string(running.ID), nil, "Accept-Encoding", "gzip"); a.Code != http.StatusOK {
+			t.Fatal(a.Code)
+		}
+	}
+	t.Logf("%d requests of the board in %v", n, time.Since(start))
+}
