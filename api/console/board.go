@@ -27,7 +27,6 @@ type boardPage struct {
 	until time.Time
 	plain []byte
 	small []byte // gzip
-	tag   string
 }
 
 // maxBoards bounds how many pages are kept.
