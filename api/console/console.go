@@ -87,7 +87,7 @@ type Options struct {
 	// Notifier tries channels out.
 	Notifier  Notifier
 	Live      Live                                         // nil: pages look by themselves now and then
-	PublicURL string                                       // where the calendar's address leads; "": where the reader is
+	PublicURL string                                       // where addresses for elsewhere lead (calendars, rating links); "": where the reader is
 	Graph     func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram, shown as text
 	Now       func() time.Time                             // nil: time.Now
 	Log       *slog.Logger                                 // nil: discarded

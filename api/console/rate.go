@@ -153,11 +153,14 @@ func (c *Console) openPoll(v *visit) error {
 	if err != nil {
 		return c.refused(v, &p, base, attempt{act: "open_poll", values: x}, err)
 	}
-	scheme := "https://"
-	if auth.Plain(v.g.Request) {
-		scheme = "http://"
+	link := strings.TrimSuffix(c.PublicURL, "/")
+	if link == "" { // the address that the reader came by
+		link = "https://" + v.g.Request.Host
+		if auth.Plain(v.g.Request) {
+			link = "http://" + v.g.Request.Host
+		}
 	}
-	link := scheme + v.g.Request.Host + "/r/" + token
+	link += "/r/" + token
 	path, size, err := qrPath(link)
 	if err != nil {
 		return err
