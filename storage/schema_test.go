@@ -60,7 +60,9 @@ func TestOpenReadOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(db.Migrate(t.Context()), db.Close(), os.Chmod(path, 0o400), os.Chmod(dir, 0o500)); err != nil {
+	// A copy of the file alone, without the journal beside it, in a folder that nobody can write to.
+	if err := errors.Join(db.Migrate(t.Context()), db.Close(), os.RemoveAll(path+"-wal"), os.RemoveAll(path+"-shm"),
+		os.Chmod(path, 0o400), os.Chmod(dir, 0o500)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) // so that it can be removed
