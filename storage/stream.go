@@ -7,6 +7,7 @@ type stream[T any] struct {
 	tx      *gorm.DB
 	query   string
 	after   []any
+	only    []any // behind after, for a query that wants more
 	size    int
 	subject func(*T) string
 	next    func(*T) []any
@@ -19,7 +20,7 @@ type stream[T any] struct {
 func (s *stream[T]) peek() (*T, error) {
 	if len(s.rows) == 0 && !s.done {
 		var rows []T
-		if err := s.tx.Raw(s.query, s.after...).Scan(&rows).Error; err != nil {
+		if err := s.tx.Raw(s.query, append(s.after[:len(s.after):len(s.after)], s.only...)...).Scan(&rows).Error; err != nil {
 			return nil, err
 		}
 		s.rows, s.done = rows, len(rows) < s.size

@@ -26,6 +26,7 @@ const (
 
 // VerifyOptions bounds a verification. The zero value is the usual one.
 type VerifyOptions struct {
+	Project  engine.ProjectID    // only this project's chain, row and evidence; "" = everything
 	Batch    int                 // entries read at a time; 0 = 2000
 	Findings int                 // at most so many are listed, the others are counted; 0 = 1000
 	Progress func(entries int64) // called after each batch, if given
@@ -45,6 +46,19 @@ type Checked struct {
 	Commitments int64 `json:"commitments"` // opened; the others have been erased
 	Evidence    int64 `json:"evidence"`
 	Definitions int64 `json:"definitions"`
+}
+
+// Each names what was counted, in the words of its JSON and in their order.
+func (c Checked) Each(yield func(what string, n int64) bool) {
+	for _, x := range []struct {
+		what string
+		n    int64
+	}{{"entries", c.Entries}, {"subjects", c.Subjects}, {"projects", c.Projects}, {"units", c.Units}, {"users", c.Users}, {"tokens", c.Tokens},
+		{"delegations", c.Delegations}, {"commitments", c.Commitments}, {"evidence", c.Evidence}, {"definitions", c.Definitions}} {
+		if !yield(x.what, x.n) {
+			return
+		}
+	}
 }
 
 // Report is what a verification found.
@@ -142,7 +156,19 @@ func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 		after: []any{least, least}, size: size,
 		subject: func(e *engine.Evidence) string { return engine.SubjectProject + "/" + string(e.ProjectID) },
 		next:    func(e *engine.Evidence) []any { return []any{string(e.ProjectID), e.ID} }}
+	if opt.Project != "" {
+		v.narrow(opt.Project)
+	}
 	return v
+}
+
+// narrow leaves of every stream but what belongs to one project.
+func (v *verifier) narrow(id engine.ProjectID) {
+	v.projects.query = fmt.Sprintf("SELECT %s FROM %s WHERE id > ? AND id = ? LIMIT 2", projects.quoted(""), projects.name)
+	v.projects.only, v.projects.size = []any{string(id)}, 2
+	v.evidence.query = strings.Replace(v.evidence.query, " ORDER BY", " AND project_id = ? ORDER BY", 1)
+	v.evidence.only = []any{string(id)}
+	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.heads.done = true, true, true, true, true
 }
 
 func (v *verifier) found(list ...audit.Finding) {
@@ -166,16 +192,23 @@ func (v *verifier) run() error {
 	if err := v.rest(); err != nil {
 		return err
 	}
+	if v.opt.Project != "" {
+		return nil
+	}
 	return v.definitions()
 }
 
 // entries reads the trail batch by batch. The id in the order matters only where somebody dropped the constraint
 // that a seq exists once.
 func (v *verifier) entries() error {
-	query := "SELECT " + entries.quoted("") + " FROM entries WHERE (subject, seq, id) > (?, ?, ?) ORDER BY subject, seq, id LIMIT " + strconv.Itoa(v.opt.Batch)
+	one, only := "", []any(nil)
+	if v.opt.Project != "" {
+		one, only = " AND subject = ?", []any{engine.SubjectProject + "/" + string(v.opt.Project)}
+	}
+	query := "SELECT " + entries.quoted("") + " FROM entries WHERE (subject, seq, id) > (?, ?, ?)" + one + " ORDER BY subject, seq, id LIMIT " + strconv.Itoa(v.opt.Batch)
 	after := []any{"", int64(0), "00000000-0000-0000-0000-000000000000"}
 	for {
-		batch, err := v.batch(query, after)
+		batch, err := v.batch(query, append(after, only...))
 		if err != nil {
 			return fmt.Errorf("read entries: %w", err)
 		}

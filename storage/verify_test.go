@@ -97,7 +97,7 @@ func verify(t *testing.T, db *storage.DB, batch int) storage.Report {
 
 func TestVerifyIntact(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
-		newTrail(t, db)
+		x := newTrail(t, db)
 		want := storage.Checked{Subjects: 8, Entries: 12, Projects: 2, Units: 2, Users: 1, Tokens: 1, Commitments: 1, Evidence: 1, Definitions: 1}
 		for _, batch := range []int{0, 1, 3} { // chains that end with a batch, and ones that go across several
 			r := verify(t, db, batch)
@@ -107,6 +107,11 @@ func TestVerifyIntact(t *testing.T) {
 			if r.Checked != want {
 				t.Errorf("batches of %d: checked %+v, want %+v", batch, r.Checked, want)
 			}
+			x.alone(r)
+		}
+		one, err := db.Verify(t.Context(), storage.VerifyOptions{Project: x.p.ID})
+		if want := (storage.Checked{Subjects: 1, Entries: x.p.Version, Projects: 1, Evidence: 1}); err != nil || one.Checked != want {
+			t.Errorf("one project: checked %+v, want %+v, %v", one.Checked, want, err)
 		}
 		var seen []int64
 		if _, err := db.Verify(t.Context(), storage.VerifyOptions{Batch: 5, Progress: func(n int64) { seen = append(seen, n) }}); err != nil {
@@ -223,9 +228,31 @@ func TestVerifyFindsTampering(t *testing.T) {
 				if !named {
 					t.Errorf("found %+v, want check %q with %q", r.Findings, test.want.check, test.want.detail)
 				}
+				x.alone(r)
 			})
 		}
 	})
+}
+
+// alone verifies each project by itself: it must find what the whole finds about it, and nothing else.
+func (x *trail) alone(whole storage.Report) {
+	x.t.Helper()
+	for _, p := range []engine.Project{x.p, x.q} {
+		r, err := x.db.Verify(x.t.Context(), storage.VerifyOptions{Project: p.ID, Batch: 2})
+		x.must(err)
+		want := []audit.Finding{}
+		for _, f := range whole.Findings {
+			if f.Subject == p.Subject() {
+				want = append(want, f)
+			}
+		}
+		if fmt.Sprint(r.Findings) != fmt.Sprint(want) {
+			x.t.Errorf("by itself, %s has %+v, want %+v", p.Subject(), r.Findings, want)
+		}
+		if c := r.Checked; c.Users+c.Units+c.Tokens+c.Delegations+c.Definitions != 0 || c.Subjects > 1 || c.Projects > 1 {
+			x.t.Errorf("%s by itself: checked %+v", p.Subject(), c)
+		}
+	}
 }
 
 // wipe empties an unguarded database: a new one for each case would take most of the time.

@@ -89,9 +89,12 @@ type Options struct {
 	Live      Live                                         // nil: pages look by themselves now and then
 	PublicURL string                                       // where addresses for elsewhere lead (calendars, rating links); "": where the reader is
 	Graph     func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram, shown as text
-	Now       func() time.Time                             // nil: time.Now
-	Log       *slog.Logger                                 // nil: discarded
-	Upload    int64                                        // largest file in bytes; 0: 32 MiB
+	// Verify looks at the trail and the rows that it explains, of one project or ("") of all; progress hears of the
+	// entries read. storage's Verify does it.
+	Verify func(ctx context.Context, project engine.ProjectID, progress func(entries int64)) (Verification, error)
+	Now    func() time.Time // nil: time.Now
+	Log    *slog.Logger     // nil: discarded
+	Upload int64            // largest file in bytes; 0: 32 MiB
 	// Allow says how long a person has to wait for the next request, if at all; nil: never.
 	Allow func(user string) (wait time.Duration, ok bool)
 	Board bool   // the public board is switched on
@@ -108,12 +111,15 @@ type Console struct {
 	names   *names
 	origin  *http.CrossOriginProtection
 	reading chan struct{} // holds one for each ledger that is being read
+	// turn is that of the verification of everything, checking holds one while a project is verified.
+	turn     turn
+	checking chan struct{}
 }
 
 // New makes a console; it fails when a template is broken.
 func New(o Options) (*Console, error) {
-	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Tray == nil || o.Door == nil || o.Graph == nil {
-		return nil, errors.New("console: Engine, Reader, Files, Tray, Door and Graph are needed")
+	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Tray == nil || o.Door == nil || o.Graph == nil || o.Verify == nil {
+		return nil, errors.New("console: Engine, Reader, Files, Tray, Door, Graph and Verify are needed")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -124,7 +130,7 @@ func New(o Options) (*Console, error) {
 	if o.Upload <= 0 {
 		o.Upload = 32 << 20
 	}
-	c := &Console{Options: o, names: newNames(o.Reader, o.Now), origin: http.NewCrossOriginProtection(), reading: make(chan struct{}, maxReading)}
+	c := &Console{Options: o, names: newNames(o.Reader, o.Now), origin: http.NewCrossOriginProtection(), reading: make(chan struct{}, maxReading), checking: make(chan struct{}, 1)}
 	var err error
 	if c.assets, err = loadAssets(); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -218,6 +224,11 @@ var routes = []Route{
 	{"GET", "/lists/:id/bulletin.xlsx", false, false, (*Console).bulletinXLSX},
 	{"GET", "/trail", false, false, (*Console).trail},
 	{"GET", "/trail.csv", false, false, (*Console).trailCSV},
+	{"GET", "/trail.xlsx", false, false, (*Console).trailXLSX},
+	{"GET", "/trail/verify", false, false, (*Console).verifyPage},
+	{"POST", "/trail/verify", false, false, (*Console).verifyAll},
+	{"GET", "/trail/verify/progress", false, false, (*Console).verifyProgress},
+	{"POST", "/projects/:id/verify", false, false, (*Console).verifyProject},
 	{"GET", "/workflows", false, false, (*Console).workflows},
 	{"GET", "/workflows/:workflow", false, false, (*Console).workflow},
 }

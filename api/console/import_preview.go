@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"bihuan/engine/intake"
 )
@@ -129,6 +130,9 @@ func (c *Console) remarkViews(v *visit, r *intake.Report, view *previewView) map
 	for i, list := range [][]intake.Remark{r.Problems, r.Notes} {
 		for _, x := range list {
 			said := remarkView{Where: x.Column, Text: x.In(v.lang), Cell: x.Text, Problem: i == 0}
+			if strings.Contains(said.Text, said.Cell) { // the sentence names it already
+				said.Cell = ""
+			}
 			if rows[x.Row] {
 				out[x.Row] = append(out[x.Row], said)
 				continue

@@ -14,7 +14,9 @@ import (
 	"testing"
 
 	"bihuan/engine"
+	"bihuan/engine/audit"
 	"bihuan/engine/message"
+	"bihuan/storage"
 )
 
 // cast are the people of the play, each with another part.
@@ -133,7 +135,8 @@ func link(s string) string {
 		}
 	}
 	if s == "" || strings.HasPrefix(s, "/assets/") || strings.Contains(s, "/do/") || strings.HasPrefix(s, "/todo/") && s != "/todo/count" ||
-		strings.HasSuffix(s, "/evidence") || strings.HasSuffix(s, "/poll") || s == "/events" {
+		strings.HasSuffix(s, "/evidence") || strings.HasSuffix(s, "/poll") || s == "/events" ||
+		strings.HasPrefix(s, "/projects/") && strings.HasSuffix(s, "/verify") {
 		return ""
 	}
 	return s
@@ -308,8 +311,10 @@ func TestSentencesExist(t *testing.T) {
 	if found < 200 {
 		t.Errorf("only %d keys were found", found)
 	}
-	built := map[string][]string{"console.action.": actions, "console.survey.": surveyLevels, "console.view.": views, "console.import.show.": {"all", "new", "known", "problem", "note"},
-		"console.export.": exportFormats, "console.batch.": batchActs, "console.batch.do.": batchActs, "console.batch.not_now.": batchActs,
+	built := map[string][]string{"console.action.": actions, "console.survey.": surveyLevels, "console.view.": views, "console.checked.": checkedWords, "console.check.": {audit.CheckBytes, audit.CheckHash, audit.CheckColumns, audit.CheckSubject, audit.CheckChain, audit.CheckTime,
+		audit.CheckHead, audit.CheckVersion, audit.CheckReplay, storage.CheckCommitment, storage.CheckEvidence, storage.CheckDefinition, storage.CheckOrphan},
+		"console.import.show.": {"all", "new", "known", "problem", "note"},
+		"console.export.":      exportFormats, "console.batch.": batchActs, "console.batch.do.": batchActs, "console.batch.not_now.": batchActs,
 		"console.light.": {"red", "orange", "yellow", "green", "none", "closed", "shelved", "cancelled"}, "console.field.": tellable,
 		"console.weekday.": {"0", "1", "2", "3", "4", "5", "6"}, "console.anchor.": {"deadline", "entered", "stage_due", "submitted"},
 		"do.": slices.Collect(func(yield func(string) bool) {

@@ -25,6 +25,10 @@ type trailView struct {
 	More    string
 	First   string
 	CSV     string
+	XLSX    string
+	Table   string // address of the same as a table
+	Line    string // and as a timeline
+	Lined   bool   // it is shown as a timeline
 	Clear   string
 	Empty   *emptyView
 }
@@ -32,7 +36,9 @@ type trailView struct {
 // actions are what a trail can be searched for.
 var actions = []string{"create", "import", "edit", "submit", "approve", "return", "withdraw", "transition", "auto", "acknowledge", "lay_milestones",
 	"edit_milestone", "remove_milestone", "tick", "report", "evidence", "extend", "urge", "rung", "overdue", "verify", "survey", "object", "answer",
-	"summarize", "repin", "reschedule", "hand_over", "refused", "export"}
+	"summarize", "repin", "reschedule", "hand_over", "draw_up", "enlist", "delist", "carry_over",
+	"refused", "export", "verify_trail", "sign_in", "sign_out", "set_password", "add_user", "disable", "enable", "grant", "revoke", "leave", "delegate", "end_delegation",
+	"add_unit", "rename_unit", "move_unit", "issue_token", "revoke_token", "publish", "load_calendar", "alarm"}
 
 // trailFilter is what the address asks for.
 type trailFilter struct {
@@ -45,7 +51,7 @@ type trailFilter struct {
 func (c *Console) trailFilter(v *visit) (trailFilter, error) {
 	q := v.g.Request.URL.Query()
 	f := trailFilter{project: strings.TrimSpace(q.Get("project")), query: url.Values{}}
-	for _, name := range []string{"project", "actor", "unit", "action", "from", "to", "order"} {
+	for _, name := range []string{"project", "actor", "unit", "action", "from", "to", "order", "as"} {
 		for _, s := range q[name] {
 			if s != "" {
 				f.query.Add(name, s)
@@ -110,7 +116,8 @@ func (f trailFilter) address(path string, changes ...string) string {
 func (c *Console) trail(v *visit) error {
 	f, err := c.trailFilter(v)
 	status := http.StatusOK
-	view := trailView{Project: f.project, From: v.g.Query("from"), To: v.g.Query("to"), Oldest: f.OldestFirst, CSV: f.address("/trail.csv")}
+	view := trailView{Project: f.project, From: v.g.Query("from"), To: v.g.Query("to"), Oldest: f.OldestFirst, CSV: f.address("/trail.csv"), XLSX: f.address("/trail.xlsx"),
+		Table: f.address("/trail", "as", ""), Line: f.address("/trail", "as", "timeline"), Lined: v.g.Query("as") == "timeline"}
 	if kind := engine.KindOf(err); kind == engine.Invalid || kind == engine.NotFound {
 		status, view.Error = statuses[kind], asError(err).In(v.lang)
 	} else if err != nil {
@@ -149,7 +156,7 @@ func (c *Console) trail(v *visit) error {
 	for _, a := range actions {
 		view.Actions = append(view.Actions, choice{a, v.actionName(a), slices.Contains(f.Actions, a)})
 	}
-	if len(f.query) > 0 {
+	if n := len(f.query); n > 1 || n == 1 && !view.Lined {
 		view.Clear = "/trail"
 	}
 	if len(view.Rows) == 0 && view.Error == "" {
@@ -191,8 +198,11 @@ func (c *Console) trailRow(v *visit, e *engine.EntryRow, known map[string]*engin
 	return row, nil
 }
 
-// trailCSV exports what the search found, with the whole hashes, so that it can be compared elsewhere.
-func (c *Console) trailCSV(v *visit) error {
+func (c *Console) trailCSV(v *visit) error  { return c.exportTrail(v, "csv") }
+func (c *Console) trailXLSX(v *visit) error { return c.exportTrail(v, "xlsx") }
+
+// exportTrail exports what the search found, with the whole hashes, so that it can be compared elsewhere.
+func (c *Console) exportTrail(v *visit, format string) error {
 	f, err := c.trailFilter(v)
 	if err != nil {
 		return err
@@ -202,13 +212,13 @@ func (c *Console) trailCSV(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Engine.Note(v.ctx, v.actor, "export", map[string]any{"what": "trail", "filter": f.query.Encode()}); err != nil {
+	if err := c.Engine.Note(v.ctx, v.actor, "export", map[string]any{"what": "trail", "format": format, "filter": f.query.Encode()}); err != nil {
 		return err
 	}
 	head := []string{v.t("console.col.time"), v.t("console.col.who"), v.t("console.col.role"), v.t("console.col.action"), v.t("console.col.number"),
 		v.t("console.col.title"), v.t("console.col.what"), v.t("console.field.note"), "seq", "sha256", "prev"}
 	numbers := map[string]*engine.Project{}
-	return c.table(v, "trail", head, func(write func(...string) error) error {
+	rows := func(write func(...string) error) error {
 		for {
 			for i := range page.Items {
 				e := &page.Items[i]
@@ -229,5 +239,17 @@ func (c *Console) trailCSV(v *visit) error {
 				return err
 			}
 		}
+	}
+	if format == "csv" {
+		return c.table(v, "trail", head, rows)
+	}
+	return c.workbook(v, "trail", v.t("console.nav.trail"), head, func(write func(...string) error) error {
+		n := 0
+		return rows(func(cells ...string) error {
+			if n++; n > maxXLSX { // before the first byte is sent
+				return invalid("format", "console.trail.too_many", "limit", maxXLSX)
+			}
+			return write(cells...)
+		})
 	})
 }

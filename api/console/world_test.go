@@ -167,7 +167,15 @@ func build(dir string, withSeats bool) (*world, error) {
 	if _, err := notifier.Plan(ctx); err != nil {
 		return nil, err
 	}
-	o := Options{Notifier: notifier, Live: hub, Engine: e, Reader: db, Files: kept, Tray: kept, Door: door{e}, Views: db, Graph: workflows.Graph, Now: e.Now, Site: "示例城市学院党委"}
+	o := Options{Notifier: notifier, Live: hub, Engine: e, Reader: db, Files: kept, Tray: kept, Door: door{e}, Views: db, Graph: workflows.Graph, Now: e.Now, Site: "示例城市学院党委",
+		Verify: func(ctx context.Context, project engine.ProjectID, progress func(int64)) (Verification, error) {
+			r, err := db.Verify(ctx, storage.VerifyOptions{Project: project, Progress: progress})
+			out := Verification{Log: r.Log, Started: r.Started, Finished: r.Finished, Findings: r.Findings, More: r.More}
+			for what, n := range r.Checked.Each {
+				out.Checked = append(out.Checked, Counted{what, n})
+			}
+			return out, err
+		}}
 	if withSeats {
 		o.Seats = seats{door{e}}
 	}

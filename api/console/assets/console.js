@@ -77,6 +77,8 @@
       var timer = setInterval(function () {
         if (!document.contains(p)) { clearInterval(timer); return; }
         n.textContent = Math.round((Date.now() - start) / 1000) + ' s';
+        var from = f.getAttribute('data-busy-from');
+        if (from) fetch(from).then(function (r) { return r.ok ? r.text() : ''; }).then(function (text) { if (text) p.firstChild.nodeValue = text + ' '; }, function () {});
       }, 1000);
     }, 300);
   }
