@@ -36,7 +36,7 @@ type RowProblem struct {
 type Imported struct {
 	Created  []Project         // or what would be created, of a dry run, in the order of their rows
 	From     []int             // of each of Created, its row
-	Known    map[int]ProjectID // by row, the project that it is already; "" for one that somebody else made at this very moment
+	Known    map[int]ProjectID // by row, the project that it is already
 	Problems []RowProblem      // when there is one, nothing was created
 }
 
@@ -46,50 +46,64 @@ type Imported struct {
 // Who may create a project of the kind at a unit may import rows for it; one row that the person may not create
 // refuses the whole, also when it is known already, because otherwise rows could be guessed.
 func (e *Engine) Import(ctx context.Context, who Actor, kind string, rows []ImportRow, dry bool) (Imported, error) {
+	for attempt := 0; ; attempt++ {
+		out, c, fresh, err := e.importable(ctx, who, kind, rows)
+		if err != nil || dry || len(fresh) == 0 {
+			return out, err
+		}
+		changes, err := e.numbered(ctx, c, fresh)
+		if err != nil {
+			return Imported{}, err
+		}
+		for i := range changes {
+			out.Created[i] = changes[i].Project
+		}
+		err = e.Store.Act(ctx, nil, changes)
+		switch {
+		case err == nil:
+			return out, nil
+		case errors.Is(err, ErrDuplicate) && attempt < 3: // somebody imported the same rows at this moment; they are known now
+		default:
+			return Imported{}, conflict(fmt.Errorf("import: %w", err))
+		}
+	}
+}
+
+// importable decides every row; the commands are those that make the projects, none while anything is wrong.
+func (e *Engine) importable(ctx context.Context, who Actor, kind string, rows []ImportRow) (Imported, *Case, []Create, error) {
 	out := Imported{Known: map[int]ProjectID{}}
 	w, err := e.Workflow(kind)
 	if err != nil {
-		return out, err
+		return out, nil, nil, err
 	}
 	c := e.moment(w, who)
 	if err := e.mayImport(ctx, c, rows); err != nil {
-		return out, err
+		return out, nil, nil, err
 	}
 	fresh, err := e.freshRows(ctx, c, rows, &out)
 	if err != nil {
-		return Imported{}, err
+		return Imported{}, nil, nil, err
 	}
 	if len(out.Problems) > 0 {
-		out.Created, out.From = nil, nil
-		return out, nil
+		out.Created, out.From, fresh = nil, nil, nil
 	}
-	if dry || len(fresh) == 0 {
-		return out, nil
-	}
+	return out, c, fresh, nil
+}
+
+// numbered gives each new project its 编号 and decides it for good.
+func (e *Engine) numbered(ctx context.Context, c *Case, fresh []Create) ([]Change, error) {
 	numbers, err := e.numbers(ctx, c, len(fresh))
 	if err != nil {
-		return Imported{}, err
+		return nil, err
 	}
 	changes := make([]Change, len(fresh))
 	for i, cmd := range fresh {
 		cmd.Number = numbers[i]
 		if changes[i], err = decide(c, Project{}, cmd); err != nil {
-			return Imported{}, err
+			return nil, err
 		}
 	}
-	rowOf := out.From
-	out.Created, out.From = nil, nil
-	for i, err := range e.Store.Commit(ctx, changes...) {
-		switch {
-		case err == nil:
-			out.Created, out.From = append(out.Created, changes[i].Project), append(out.From, rowOf[i])
-		case errors.Is(err, ErrDuplicate): // somebody imported the same row at this moment
-			out.Known[rowOf[i]] = ""
-		default:
-			return Imported{}, fmt.Errorf("import: %w", err)
-		}
-	}
-	return out, nil
+	return changes, nil
 }
 
 // mayImport refuses the whole where one row is at a unit at which the person may not create.

@@ -203,6 +203,16 @@ func TestImport(t *testing.T) {
 		if created != 2 || count() != 7 {
 			t.Errorf("three imports at once created %d, stored %d", created, count())
 		}
+		// The unit of the second row moves away after its path was read: the first row is not imported either.
+		before := h.units["zz"]
+		if _, err := h.e.MoveUnit(ctx, engine.Operator(), "zz", "z"); err != nil {
+			t.Fatal(err)
+		}
+		moving := []engine.ImportRow{row(10, "留下", "2026-12-01"), row(11, "移走", "2026-12-01")}
+		moving[1].Unit = before
+		if _, err := h.e.Import(ctx, engine.Operator(), "shishi", moving, false); engine.KindOf(err) != engine.Conflict || count() != 7 {
+			t.Errorf("with a unit that moved meanwhile: %v, %d projects", err, count())
+		}
 		h.intact()
 	})
 }

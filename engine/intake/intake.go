@@ -51,7 +51,7 @@ type Report struct {
 type Item struct {
 	engine.ImportRow
 	Deadline ledger.Deadline
-	Project  engine.ProjectID // that it is; "" in a dry run, for a row with a problem, and where Known says all there is to say
+	Project  engine.ProjectID // that it is; "" where it is none yet
 	Number   string           // of that project, if it was made just now
 	Known    bool             // it was imported before
 	Refused  bool             // it has a problem
