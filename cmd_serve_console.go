@@ -6,6 +6,7 @@ import (
 	"bihuan/api/console"
 	"bihuan/engine"
 	"bihuan/storage"
+	"bihuan/workflows"
 )
 
 // verification lets the console have the database verified, of which it knows nothing.
@@ -18,4 +19,13 @@ func verification(db *storage.DB) func(context.Context, engine.ProjectID, func(i
 		}
 		return out, err
 	}
+}
+
+// compare lets the console compare definitions, of whose files it knows nothing.
+func compare(before, after *engine.Workflow) []console.Difference {
+	var out []console.Difference
+	for _, d := range workflows.Compare(before, after) {
+		out = append(out, console.Difference(d))
+	}
+	return out
 }

@@ -46,6 +46,33 @@ func (e *Engine) Publish(ctx context.Context, who Actor, source []byte) (*Workfl
 	return w, e.Reload(ctx)
 }
 
+// Versions lists the published versions of a workflow, newest first and without their sources.
+func (e *Engine) Versions(ctx context.Context, id string) ([]Definition, error) {
+	all, err := e.Store.Definitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.DeleteFunc(all, func(d Definition) bool { return d.ID != id })
+	if len(out) == 0 {
+		return nil, notFound("workflow.unknown", "id", id)
+	}
+	return out, nil
+}
+
+// Version returns one published version of a workflow.
+func (e *Engine) Version(ctx context.Context, id string, version int) (*Workflow, error) {
+	list, err := e.Versions(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range list {
+		if d.Version == version {
+			return e.byDigest(ctx, d.Digest)
+		}
+	}
+	return nil, notFound("workflow.no_version", "id", id, "version", version)
+}
+
 // wrongDays is what is wrong with a list of days, for a sentence.
 type wrongDays struct{ err error }
 

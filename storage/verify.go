@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -50,12 +51,9 @@ type Checked struct {
 
 // Each names what was counted, in the words of its JSON and in their order.
 func (c Checked) Each(yield func(what string, n int64) bool) {
-	for _, x := range []struct {
-		what string
-		n    int64
-	}{{"entries", c.Entries}, {"subjects", c.Subjects}, {"projects", c.Projects}, {"units", c.Units}, {"users", c.Users}, {"tokens", c.Tokens},
-		{"delegations", c.Delegations}, {"commitments", c.Commitments}, {"evidence", c.Evidence}, {"definitions", c.Definitions}} {
-		if !yield(x.what, x.n) {
+	v := reflect.ValueOf(c)
+	for i := range v.NumField() {
+		if !yield(v.Type().Field(i).Tag.Get("json"), v.Field(i).Int()) {
 			return
 		}
 	}
@@ -168,7 +166,7 @@ func (v *verifier) narrow(id engine.ProjectID) {
 	v.projects.only, v.projects.size = []any{string(id)}, 2
 	v.evidence.query = strings.Replace(v.evidence.query, " ORDER BY", " AND project_id = ? ORDER BY", 1)
 	v.evidence.only = []any{string(id)}
-	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.heads.done = true, true, true, true, true
+	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.lists.done, v.heads.done = true, true, true, true, true, true
 }
 
 func (v *verifier) found(list ...audit.Finding) {

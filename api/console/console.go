@@ -89,6 +89,8 @@ type Options struct {
 	Live      Live                                         // nil: pages look by themselves now and then
 	PublicURL string                                       // where addresses for elsewhere lead (calendars, rating links); "": where the reader is
 	Graph     func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram, shown as text
+	// Compare lists what two versions of a definition say differently; workflows.Compare does it.
+	Compare func(before, after *engine.Workflow) []Difference
 	// Verify looks at the trail and the rows that it explains, of one project or ("") of all; progress hears of the
 	// entries read. storage's Verify does it.
 	Verify func(ctx context.Context, project engine.ProjectID, progress func(entries int64)) (Verification, error)
@@ -118,8 +120,8 @@ type Console struct {
 
 // New makes a console; it fails when a template is broken.
 func New(o Options) (*Console, error) {
-	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Tray == nil || o.Door == nil || o.Graph == nil || o.Verify == nil {
-		return nil, errors.New("console: Engine, Reader, Files, Tray, Door, Graph and Verify are needed")
+	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Tray == nil || o.Door == nil || o.Graph == nil || o.Verify == nil || o.Compare == nil {
+		return nil, errors.New("console: Engine, Reader, Files, Tray, Door, Graph, Verify and Compare are needed")
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -311,7 +311,9 @@ func TestSentencesExist(t *testing.T) {
 	if found < 200 {
 		t.Errorf("only %d keys were found", found)
 	}
-	built := map[string][]string{"console.action.": actions, "console.survey.": surveyLevels, "console.view.": views, "console.checked.": checkedWords, "console.check.": {audit.CheckBytes, audit.CheckHash, audit.CheckColumns, audit.CheckSubject, audit.CheckChain, audit.CheckTime,
+	built := map[string][]string{"console.action.": actions, "console.survey.": surveyLevels, "console.view.": views, "console.checked.": slices.Collect(func(yield func(string) bool) {
+		storage.Checked{}.Each(func(what string, _ int64) bool { return yield(what) })
+	}), "console.check.": {audit.CheckBytes, audit.CheckHash, audit.CheckColumns, audit.CheckSubject, audit.CheckChain, audit.CheckTime,
 		audit.CheckHead, audit.CheckVersion, audit.CheckReplay, storage.CheckCommitment, storage.CheckEvidence, storage.CheckDefinition, storage.CheckOrphan},
 		"console.import.show.": {"all", "new", "known", "problem", "note"},
 		"console.export.":      exportFormats, "console.batch.": batchActs, "console.batch.do.": batchActs, "console.batch.not_now.": batchActs,

@@ -57,9 +57,6 @@ type verdictView struct {
 
 type countedView struct{ What, N string }
 
-// checkedWords are what Counted.What can be.
-var checkedWords = []string{"entries", "subjects", "projects", "units", "users", "tokens", "delegations", "commitments", "evidence", "definitions"}
-
 type findingView struct {
 	Subject, Href string
 	Seq           string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bihuan/engine"
@@ -35,7 +36,24 @@ type workflowView struct {
 	Lights      []string
 	Extension   []string
 	Simulation  simulation
+	Current     int // the version in force
+	Versions    []versionRow
+	Old, New    int // the versions that are compared; 0 for none
+	Differences []differenceRow
+	Problem     string // why they cannot be compared
 }
+
+// versionRow is a published version.
+type versionRow struct {
+	Version        int
+	At, By         string
+	Digest         hashView
+	Href           string
+	Current, Shown bool
+	Older, Newer   bool // it is the one or the other that is compared
+}
+
+type differenceRow struct{ Path, Where, Old, New string }
 
 type stageRow struct {
 	Name, Limit, Acts, ReturnTo string
@@ -94,11 +112,21 @@ func (v *visit) roleNames(list []engine.Role) string {
 }
 
 func (c *Console) workflow(v *visit) error {
-	w, err := c.Engine.Workflow(v.g.Param("workflow"))
+	newest, err := c.Engine.Workflow(v.g.Param("workflow"))
 	if err != nil {
 		return err
 	}
-	view := workflowView{workflowItem: c.workflowItem(v, w), Diagram: c.diagram(v, w), Graph: c.Graph(w, v.lang)}
+	w := newest
+	if s := v.g.Query("version"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return &engine.Error{Kind: engine.NotFound, Key: "workflow.no_version", Args: map[string]any{"id": newest.ID, "version": s}}
+		}
+		if w, err = c.Engine.Version(v.ctx, newest.ID, n); err != nil {
+			return err
+		}
+	}
+	view := workflowView{Current: newest.Version, workflowItem: c.workflowItem(v, w), Diagram: c.diagram(v, w), Graph: c.Graph(w, v.lang)}
 	for i, s := range w.Stages {
 		row := stageRow{Number: i + 1, Name: s.Name.In(v.lang), Limit: v.limit(s.Limit)}
 		var acts, back []string
@@ -142,6 +170,9 @@ func (c *Console) workflow(v *visit) error {
 		}
 	}
 	view.Simulation = c.simulate(v, w)
+	if err := c.versions(v, &view); err != nil {
+		return err
+	}
 	return c.render(v, http.StatusOK, "workflow", view.Name, view)
 }
 

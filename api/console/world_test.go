@@ -167,7 +167,7 @@ func build(dir string, withSeats bool) (*world, error) {
 	if _, err := notifier.Plan(ctx); err != nil {
 		return nil, err
 	}
-	o := Options{Notifier: notifier, Live: hub, Engine: e, Reader: db, Files: kept, Tray: kept, Door: door{e}, Views: db, Graph: workflows.Graph, Now: e.Now, Site: "示例城市学院党委",
+	o := Options{Notifier: notifier, Live: hub, Engine: e, Reader: db, Files: kept, Tray: kept, Door: door{e}, Views: db, Graph: workflows.Graph, Compare: compare, Now: e.Now, Site: "示例城市学院党委",
 		Verify: func(ctx context.Context, project engine.ProjectID, progress func(int64)) (Verification, error) {
 			r, err := db.Verify(ctx, storage.VerifyOptions{Project: project, Progress: progress})
 			out := Verification{Log: r.Log, Started: r.Started, Finished: r.Finished, Findings: r.Findings, More: r.More}
@@ -279,4 +279,12 @@ func (w *world) item(t *testing.T, like func(*engine.Project) bool) engine.Proje
 	}
 	t.Fatal("the play has no such project")
 	return engine.Project{}
+}
+
+func compare(before, after *engine.Workflow) []Difference {
+	var out []Difference
+	for _, d := range workflows.Compare(before, after) {
+		out = append(out, Difference(d))
+	}
+	return out
 }
