@@ -207,6 +207,7 @@ var routes = []Route{
 	{"POST", "/projects/:id/do/:act", false, false, (*Console).act},
 	{"POST", "/projects/:id/evidence", false, true, (*Console).upload},
 	{"GET", "/projects/:id/evidence/:evidence", false, false, (*Console).download},
+	{"GET", "/projects/:id/evidence/:evidence/picture", false, false, (*Console).picture},
 	{"GET", "/board", true, false, (*Console).board},
 	{"GET", "/board/:id", true, false, (*Console).boardList},
 	{"GET", "/r/:token", true, false, (*Console).rating},

@@ -28,6 +28,9 @@ func (c *Console) evidenceViews(v *visit, p *engine.Project) ([]evidenceView, er
 		if m, ok := p.Milestones[e.Milestone]; ok {
 			x.Milestone = m.Title
 		}
+		if slices.Contains(pictures, e.Type) {
+			x.View = x.Href + "/picture"
+		}
 		out = append(out, x)
 	}
 	return out, nil
@@ -152,8 +155,22 @@ func shortPart(part *multipart.Part) (string, error) {
 	return string(b), nil
 }
 
+// pictures are the types that a page may show. Each was found from the file's content when it came in, and none can
+// carry a script.
+var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
+
 // download sends a piece of evidence as a file to keep, never as something to show.
 func (c *Console) download(v *visit) error {
+	return c.sendEvidence(v, func(e engine.Evidence) (string, bool) { return attachment(e.Name), true })
+}
+
+// picture sends a piece of evidence that is a picture, to be shown on the project's page.
+func (c *Console) picture(v *visit) error {
+	return c.sendEvidence(v, func(e engine.Evidence) (string, bool) { return "inline", slices.Contains(pictures, e.Type) })
+}
+
+// sendEvidence sends a file in the disposition that is allowed for it; one that is not for it is as absent as none.
+func (c *Console) sendEvidence(v *visit, disposition func(engine.Evidence) (string, bool)) error {
 	p, err := c.seen(v)
 	if err != nil {
 		return err
@@ -162,11 +179,16 @@ func (c *Console) download(v *visit) error {
 	if err != nil {
 		return err
 	}
+	unknown := &engine.Error{Kind: engine.NotFound, Key: "api.evidence_unknown"}
 	i := slices.IndexFunc(list, func(e engine.Evidence) bool { return e.ID == v.g.Param("evidence") })
 	if i < 0 {
-		return &engine.Error{Kind: engine.NotFound, Key: "api.evidence_unknown"}
+		return unknown
 	}
 	e := list[i]
+	how, ok := disposition(e)
+	if !ok {
+		return unknown
+	}
 	file, _, err := c.Files.Get(e.SHA256)
 	if err != nil {
 		return err // the trail names a file that is gone: a fault of ours
@@ -174,7 +196,7 @@ func (c *Console) download(v *visit) error {
 	defer func() { _ = file.Close() }() // it was only read
 	h := v.g.Writer.Header()
 	h.Set("Content-Type", e.Type)
-	h.Set("Content-Disposition", attachment(e.Name))
+	h.Set("Content-Disposition", how)
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
 	h.Set("ETag", `"`+e.SHA256.String()+`"`)
 	http.ServeContent(v.g.Writer, v.g.Request, "", e.At, file)

@@ -32,6 +32,8 @@ type projectView struct {
 	Facts                   []pair
 	Extra                   []pair
 	Schedule                schedule
+	Route                   []routeStage
+	Extended                []extensionView
 	Reports                 []reportView
 	Evidence                []evidenceView
 	Due                     dueView
@@ -95,6 +97,7 @@ type reportView struct {
 }
 
 type evidenceView struct {
+	View                                             string // address of the picture to show; "" for what is no picture
 	Href, Name, Type, Who, At, Size, Note, Milestone string
 	Digest                                           hashView
 }
@@ -202,6 +205,8 @@ func (c *Console) showProject(v *visit, p *engine.Project, status int, a *attemp
 	view.Steps = c.steps(v, p, w, past.entries)
 	c.addOptions(v, p, w, options, &view, a)
 	view.Schedule = c.schedule(v, p, today, slices.ContainsFunc(options, func(o engine.Option) bool { return o.Act == "milestones" && o.Allowed }))
+	view.Route = c.route(v, p, w, &view.Schedule)
+	view.Extended = c.extensions(v, past.entries)
 	c.addRecords(v, p, w, past.entries, &view)
 	if view.Evidence, err = c.evidenceViews(v, p); err != nil {
 		return err

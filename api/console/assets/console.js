@@ -17,6 +17,28 @@
     setTimeout(function () { d.remove(); }, 6000);
   }
 
+  /* ----- when the connection goes, the page says so, and what was typed waits. Only the event counts: a machine
+     without any network, the demo on its own address, is "offline" all the time ----- */
+  var gone = false;
+  function connection() {
+    var bar = $('.offline');
+    if (bar) bar.remove();
+    if (!gone) return;
+    bar = document.createElement('p');
+    bar.className = 'banner y offline';
+    bar.setAttribute('role', 'alert');
+    bar.textContent = document.body.getAttribute('data-gone');
+    document.body.insertBefore(bar, document.body.firstChild);
+  }
+  window.addEventListener('offline', function () { gone = true; connection(); });
+  window.addEventListener('online', function () { gone = false; connection(); });
+  document.addEventListener('submit', function (ev) {
+    if (!gone) return;
+    ev.preventDefault();
+    ev.stopImmediatePropagation();
+    connection();
+  }, true);
+
   /* ----- a link to a form unfolds it ----- */
   function unfold() {
     var at = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
