@@ -17,6 +17,8 @@ import (
 	"bihuan/engine"
 	"bihuan/engine/calendar"
 	"bihuan/engine/ledger"
+	"bihuan/engine/notify"
+	"bihuan/engine/secret"
 	"bihuan/examples/plan"
 	"bihuan/storage"
 	"bihuan/storage/files"
@@ -78,7 +80,13 @@ func build(t *testing.T, dir string, now time.Time, demo bool) *house {
 	if h.door, err = auth.New(auth.Config{Engine: h.engine, Store: h.db}); err != nil {
 		t.Fatal(err)
 	}
-	pages := &console.Options{Tray: kept, Door: h.door, Site: "示例城市学院党委"}
+	hub := new(notify.Hub)
+	network, err := notify.NewNetwork("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell := notify.New(notify.Config{Told: hub.Tell, Engine: h.engine, Queue: h.db, Network: network, Language: "zh-CN"})
+	pages := &console.Options{Notifier: tell, Live: hub, Views: h.db, Tray: kept, Door: h.door, Site: "示例城市学院党委"}
 	if demo {
 		pages.Seats = seats{h.door}
 	}
@@ -118,7 +126,11 @@ func furnish(ctx context.Context, dir string, clock *plan.Clock) (*storage.DB, *
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	e, err := engine.New(ctx, engine.Config{Store: db, Site: engine.Site{Location: place, RemindHour: 9}, Now: clock.Now, Compile: workflows.Compile})
+	box, err := secret.New(secret.NewKey())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	e, err := engine.New(ctx, engine.Config{Store: db, Secrets: box, Site: engine.Site{Location: place, RemindHour: 9}, Now: clock.Now, Compile: workflows.Compile})
 	return db, e, kept, err
 }
 

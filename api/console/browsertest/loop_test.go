@@ -100,9 +100,10 @@ func TestLoop(t *testing.T) {
 	owner.open(project)
 	owner.act("do-submit-deploy", "note", "需求已经核实")
 	supervisor.approve(id, "同意交办")
-	owner.open("/todo") // it waits for the owner, and the link leads to the form
-	owner.follow(".mine a[href='" + project + "?open=acknowledge#do-acknowledge']")
-	owner.act("do-acknowledge")
+	owner.open("/todo") // it waits for the owner, who takes it on where it stands
+	owner.press("#o-" + id + " [value=acknowledge]")
+	owner.until(`document.querySelector("#o-` + id + ` [value=acknowledge]") === null`)
+	owner.open(project)
 	owner.act("do-milestones", "title", "锅炉到货", "due", h.day(10), "who", "后勤处")
 	owner.act("do-milestones", "title", "调试供水", "due", h.day(20), "who", "信息化中心")
 	owner.act("do-submit-advance")
