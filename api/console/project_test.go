@@ -120,7 +120,9 @@ func TestRouteAndExtensions(t *testing.T) {
 	if !strings.Contains(route, `class="now" aria-current="step"`) || !strings.Contains(route, "督导员批准") || !strings.Contains(route, "党委领导批准") {
 		t.Error("the route does not say where the project stands and who approves")
 	}
-	fresh := w.ask(t, "zhang", "/projects/"+string(w.item(t, func(p *engine.Project) bool { return p.Extensions == 0 && p.Request == nil && p.UnitID == w.items[0].UnitID }).ID), nil)
+	fresh := w.ask(t, "zhang", "/projects/"+string(w.item(t, func(p *engine.Project) bool {
+		return p.Extensions == 0 && p.Request == nil && p.UnitID == w.items[0].UnitID
+	}).ID), nil)
 	if strings.Contains(fresh.body, `id="xt"`) {
 		t.Error("a project without extensions lists some")
 	}

@@ -175,7 +175,7 @@ func TestRobots(t *testing.T) {
 			x.mu.Lock()
 			x.answer = says(tt.no)
 			x.mu.Unlock()
-			h.at("2026-09-25 10:00").do("supervisor", h.reload(p), engine.Urge{Note: "再催一次"})
+			h.at("2026-09-28 10:00").do("supervisor", h.reload(p), engine.Urge{Note: "再催一次"})
 			h.plan()
 			h.deliver()
 			if d := h.deliveries()[1]; d.State != engine.DeliveryWaiting || !strings.Contains(tt.no, strings.Fields(d.Answer)[0]) || !d.NextAt.After(h.now()) {
@@ -466,7 +466,7 @@ func TestMail(t *testing.T) {
 			server.mu.Lock()
 			server.fail = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
 			server.mu.Unlock()
-			h.at("2026-09-25 10:00").do("supervisor", h.reload(p), engine.Urge{Note: "再催一次"})
+			h.at("2026-09-28 10:00").do("supervisor", h.reload(p), engine.Urge{Note: "再催一次"})
 			h.plan()
 			h.deliver()
 			if d := h.deliveries()[1]; d.State != engine.DeliveryDead || !strings.Contains(d.Answer, "no such user") {

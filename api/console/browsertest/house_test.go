@@ -86,7 +86,7 @@ func build(t *testing.T, dir string, now time.Time, demo bool) *house {
 		t.Fatal(err)
 	}
 	tell := notify.New(notify.Config{Told: hub.Tell, Engine: h.engine, Queue: h.db, Network: network, Language: "zh-CN"})
-	pages := &console.Options{Notifier: tell, Live: hub, Views: h.db, Tray: kept, Door: h.door, Site: "示例城市学院党委"}
+	pages := &console.Options{Notifier: tell, Live: hub, Views: h.db, Tray: kept, Door: h.door, Board: true, Site: "示例城市学院党委", Compare: compare, Verify: h.verify}
 	if demo {
 		pages.Seats = seats{h.door}
 	}
@@ -280,4 +280,29 @@ func (h *house) actor(id engine.UserID) engine.Actor {
 	}
 	h.t.Fatalf("there is nobody %s", id)
 	return engine.Actor{}
+}
+
+// verify looks at the trail as serve does.
+func (h *house) verify(ctx context.Context, project engine.ProjectID, progress func(int64)) (console.Verification, error) {
+	r, err := h.db.Verify(ctx, storage.VerifyOptions{Project: project, Progress: progress})
+	return console.Verification{Log: r.Log, Started: r.Started, Finished: r.Finished, Findings: r.Findings, More: r.More}, err
+}
+
+func compare(before, after *engine.Workflow) []console.Difference {
+	var out []console.Difference
+	for _, d := range workflows.Compare(before, after) {
+		out = append(out, console.Difference(d))
+	}
+	return out
+}
+
+// link is the address behind which an item in 反馈 is rated.
+func (h *house) link() string {
+	h.t.Helper()
+	p := h.item(func(p *engine.Project) bool { return p.Stage == "feedback" })
+	_, token, err := h.engine.OpenPoll(context.Background(), h.actor(h.users["zhang"].ID), p.ID, p.Version, calendar.DateOf(h.clock.Now(), h.engine.Site.Location).AddDays(5))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return "/r/" + token
 }

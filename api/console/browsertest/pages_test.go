@@ -44,7 +44,8 @@ func (x *team) examples() map[string]string {
 	list := "/lists/" + string(running.ID)
 	return map[string]string{"/import/:ticket": first.at(), "/channels/new": "/channels/new?kind=webhook", "/channels/:id": "/channels/" + h.channel(), "/projects/:id/certificate": "/projects/" + string(h.closed().ID) + "/certificate", "/projects/:id": "/projects/" + string(busy.ID), "/projects/:id/edit": "/projects/" + string(h.planned().ID) + "/edit",
 		"/lists/:id": list, "/lists/:id/edit": "/lists/" + string(next.ID) + "/edit", "/lists/:id/close": list + "/close", "/lists/:id/bulletin": list + "/bulletin",
-		"/lists/:id/carry/:project": list + "/carry/" + string(running.Order()[0]), "/workflows/:workflow": "/workflows/shishi"}
+		"/lists/:id/carry/:project": list + "/carry/" + string(running.Order()[0]), "/workflows/:workflow": "/workflows/shishi",
+		"/board/:id": "/board/" + string(running.ID), "/r/:token": h.link()}
 }
 
 // lists are the college's: the one that is being reconciled, and the next.
