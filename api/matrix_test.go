@@ -390,8 +390,8 @@ func (w *matrixWorld) sane(lines []string) {
 			}
 			office := cells[1+i][3:] // inspector, admin, security
 			// An inspector orders a look-back, and whoever reads a project may have its trail verified, which changes nothing.
-			acts := !strings.HasSuffix(path, "/verify") && !(strings.HasSuffix(path, "/look-backs") && office == may+denied+denied)
-			if strings.Contains(path, "projects/:id") && method != "GET" && acts && strings.Contains(office, may) {
+			harmless := strings.HasSuffix(path, "/verify") || strings.HasSuffix(path, "/look-backs") && office == may+denied+denied
+			if strings.Contains(path, "projects/:id") && method != "GET" && !harmless && strings.Contains(office, may) {
 				w.t.Errorf("%s %s lets an office act on a project: %s", method, path, cells[1+i])
 			}
 		}

@@ -145,7 +145,11 @@ func TestOneVerificationAtATime(t *testing.T) {
 	}
 	first := make(chan int)
 	go func() { first <- w.ask(t, "wang", "/trail/verify", url.Values{}).Code }()
-	<-started
+	select {
+	case <-started:
+	case code := <-first:
+		t.Fatalf("the first answers %d without verifying", code)
+	}
 	if a := w.ask(t, "wang", "/trail/verify", url.Values{}); a.Code != http.StatusTooManyRequests || !strings.Contains(a.body, "同一时间只能进行一次") {
 		t.Errorf("a second verification answers %d", a.Code)
 	}
