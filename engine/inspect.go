@@ -14,5 +14,8 @@ func (e *Engine) MayVerify(ctx context.Context, who Actor, project ProjectID) er
 		_, err := e.visible(ctx, who, project)
 		return err
 	}
-	return e.requires(ctx, who, Inspector, "verify_trail")
+	if err := e.Inspects(who); err != nil {
+		return e.deny(ctx, who, "verify_trail", "", err)
+	}
+	return nil
 }

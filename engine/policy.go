@@ -15,7 +15,6 @@ var officePolicy = map[string]Role{
 	"publish":       Admin, "repin": Admin, "load_calendar": Admin,
 	"channel": Admin, "settings": Admin, "wording": Admin, "replay": Admin,
 	"grant": Security, "revoke": Security,
-	"verify_trail": Inspector,
 }
 
 // personalPolicy lists what everybody may do about themselves.
