@@ -91,6 +91,7 @@ type server struct {
 	api      *api.Server
 	notifier *notify.Notifier
 	hub      *notify.Hub
+	seals    *seals
 	demo     bool // visitors choose a seat instead of signing in
 	open     []net.Listener
 	alarms   alarms
@@ -136,12 +137,12 @@ func (sv *server) prepare(ctx context.Context) error {
 	if sv.demo {
 		pages.Seats = chairs{sv.door}
 	}
-	sv.alarms = newAlarms()
+	sv.alarms, sv.seals = newAlarms(), newSeals(sv.db, sv.log)
 	sv.api, err = api.New(api.Options{
-		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Ready: sv.ready, Log: sv.log,
+		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Ready: sv.ready, Warnings: sv.seals.warnings, Log: sv.log,
 		Language: c.Language, Version: buildVersion(), Console: pages,
 		Limits:     api.Limits{Body: int64(c.Limits.Body), Upload: int64(c.Limits.Upload), Rate: c.Limits.Rate},
-		Collectors: append(sv.alarms.collectors(), notifyMetrics{sv.notifier}, collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),
+		Collectors: append(sv.alarms.collectors(), notifyMetrics{sv.notifier}, sv.seals, collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),
 	})
 	return err
 }
@@ -192,14 +193,14 @@ func (sv *server) serve(ctx context.Context) error {
 		sv.print(l.name + " addr=" + l.listener.Addr().String()) // scripts read this line: not translated
 	}
 	clock.start()
-	quiet := sv.startNotifier(ctx)
+	quiet, seal := sv.startNotifier(ctx), sv.seals.start(ctx)
 
 	var cause error
 	select {
 	case <-ctx.Done():
 	case cause = <-failed:
 	}
-	return errors.Join(cause, sv.stop(clock, quiet, listeners))
+	return errors.Join(cause, sv.stop(clock, quiet, seal, listeners))
 }
 
 // listener is one address with what answers there.
@@ -237,8 +238,8 @@ func (l *listener) run(failed chan<- error) {
 }
 
 // stop ends in the order in which nothing acknowledged is lost: say that no more requests are wanted, let the
-// clock rest, finish the deliveries and requests under way. The caller then closes the database.
-func (sv *server) stop(clock *clock, quiet func(), listeners []*listener) error {
+// clock rest, finish the deliveries and requests under way, seal what they wrote. The caller then closes the database.
+func (sv *server) stop(clock *clock, quiet, seal func(), listeners []*listener) error {
 	sv.log.Info("stopping")
 	sv.api.Drain()
 	grace, cancel := context.WithTimeout(context.Background(), sv.config.Timeouts.Shutdown)
@@ -252,5 +253,6 @@ func (sv *server) stop(clock *clock, quiet func(), listeners []*listener) error 
 			errs = append(errs, err, l.server.Close())
 		}
 	}
+	seal()
 	return errors.Join(errs...)
 }

@@ -19,7 +19,8 @@ func (s *Server) healthz(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"status": "ok", "version": s.o.Version})
 }
 
-// readyz answers whether requests should be sent here. Why not is in the log: strangers read the answer.
+// readyz answers whether requests should be sent here. Why not is in the log: strangers read the answer. Warnings are
+// words for whoever watches: requests are answered all the same.
 func (s *Server) readyz(c *gin.Context) {
 	var err error = errDraining
 	if !s.draining.Load() {
@@ -32,7 +33,11 @@ func (s *Server) readyz(c *gin.Context) {
 		problem.Write(c.Writer, c.Request, &problem.Refusal{Status: http.StatusServiceUnavailable, Key: "api.not_ready", Err: err})
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"status": "ready"})
+	answer := gin.H{"status": "ready"}
+	if warnings := s.o.Warnings(); len(warnings) > 0 {
+		answer["warnings"] = warnings
+	}
+	c.JSON(http.StatusOK, answer)
 }
 
 var errDraining = &problem.Refusal{Status: http.StatusServiceUnavailable, Key: "api.draining"}

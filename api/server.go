@@ -117,6 +117,7 @@ type Options struct {
 	Files      v1.Files                                     // where evidence lies; storage/files implements it
 	Graph      func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram
 	Ready      func(context.Context) error                  // database, schema, clock; nil: always ready
+	Warnings   func() []string                              // what is not well though requests can be answered; nil: nothing ever
 	Log        *slog.Logger                                 // nil: discarded
 	Now        func() time.Time                             // nil: time.Now
 	Language   string                                       // of readers who name none; "" is zh-CN
@@ -171,6 +172,9 @@ func (o *Options) defaults() {
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) error { return nil }
+	}
+	if o.Warnings == nil {
+		o.Warnings = func() []string { return nil }
 	}
 	if o.Language == "" {
 		o.Language = message.Languages[0]

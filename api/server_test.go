@@ -22,11 +22,17 @@ import (
 
 func TestHealth(t *testing.T) {
 	var down error
+	var warnings []string
 	h := newHouse(t, storagetest.Open(t, storage.SQLite), func(o *api.Options) {
 		o.Ready = func(context.Context) error { return down }
+		o.Warnings = func() []string { return warnings }
 	})
 	h.want(200, `"version":"test"`, "", "GET", "/healthz", nil)
-	h.want(200, `"status":"ready"`, "", "GET", "/readyz", nil)
+	if a := h.want(200, `"status":"ready"`, "", "GET", "/readyz", nil); strings.Contains(a.body, "warnings") {
+		t.Errorf("warnings out of nothing: %s", a.body)
+	}
+	warnings = []string{"audit_log_behind"}
+	h.want(200, `"warnings":["audit_log_behind"]`, "", "GET", "/readyz", nil)
 	down = errors.New("password=hunter2 refused")
 	if a := h.want(503, "api.not_ready", "", "GET", "/readyz", nil); strings.Contains(a.body, "hunter2") {
 		t.Errorf("strangers read %s", a.body)

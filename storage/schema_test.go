@@ -242,7 +242,7 @@ func TestKeysOfTheSchemaAreInTheCatalogue(t *testing.T) {
 // column may be NULL only where the struct can tell NULL from a value, or "" stands for it.
 func TestSchemaEqualsStructs(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
-		for name, want := range storage.Columns() {
+		for name, want := range storage.Columns(db.Backend()) {
 			got := columns(t, db, name)
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("%s: the table has (column: may be NULL)\n%v, the struct\n%v", name, got, want)

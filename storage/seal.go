@@ -1,0 +1,160 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+
+	"bihuan/engine/audit/merkle"
+)
+
+// sealLock is PostgreSQL's advisory lock for whoever writes the log. Waiting for it is useless: whoever holds it does
+// the same work.
+const sealLock = 0x626968_75616e_07
+
+// sealAtOnce bounds how many entries one transaction seals, and so how long it lasts.
+const sealAtOnce = 8192
+
+// Sealer gives entries their place in the Merkle log, after they were committed and apart from the commits, which so
+// never queue on it. Any number of replicas may have one: a lock lets one of them write at a time.
+//
+// It seals what has no leaf. Entries become visible in another order than the one in which they were decided, so
+// "newer than the last one sealed" would leave some out for ever. What keeps it from looking at the whole trail each
+// time is floor: everything that arrived before it was seen to be sealed, and nothing can arrive before it any more.
+// On PostgreSQL arrival is the writing transaction, and the floor the oldest that is still running; on SQLite, which
+// has one writer, it is the row's number. Each process begins by looking at everything.
+type Sealer struct {
+	db  *DB
+	now func() time.Time
+
+	mu    sync.Mutex
+	floor int64
+	clean time.Time // when nothing was left the last time
+}
+
+// NewSealer returns a sealer that has looked at nothing. A nil now is time.Now.
+func (db *DB) NewSealer(now func() time.Time) *Sealer {
+	if now == nil {
+		now = time.Now
+	}
+	return &Sealer{db: db, now: now, clean: now()}
+}
+
+// arrival tells what the databases have in place of an order of commits.
+type arrival struct {
+	horizon string // expression: nothing can arrive before it any more
+	column  string // of entries e
+	bound   string // the parameter that is compared with column
+	arg     func(floor int64) any
+}
+
+func (db *DB) arrival() arrival {
+	if db.Backend() == Postgres {
+		return arrival{"CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)", "e.xid", "CAST(CAST(? AS text) AS xid8)",
+			func(floor int64) any { return strconv.FormatInt(floor, 10) }}
+	}
+	return arrival{"(SELECT coalesce(max(rowid), 0) + 1 FROM entries)", "e.rowid", "?", func(floor int64) any { return floor }}
+}
+
+// waiting is the condition for entries e that have no leaf, with the floor as its parameter.
+func (a arrival) waiting() string {
+	return a.column + " >= " + a.bound + " AND NOT EXISTS (SELECT 1 FROM log_leaves l WHERE l.entry_id = e.id)"
+}
+
+// Age returns for how long it is not known that every entry was sealed. It grows when sealing fails, when it cannot
+// keep up, and when nobody calls Seal.
+func (s *Sealer) Age() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now().Sub(s.clean)
+}
+
+// Seal seals what waits, in short transactions, and returns how many entries it sealed. It returns early, without an
+// error, if another replica is sealing.
+func (s *Sealer) Seal(ctx context.Context) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var total int64
+	for {
+		horizon, left, err := s.look(ctx)
+		if err != nil {
+			return total, fmt.Errorf("seal: %w", err)
+		}
+		if !left {
+			s.floor, s.clean = horizon, s.now()
+			return total, nil
+		}
+		n, err := s.seal(ctx)
+		if err != nil {
+			return total, fmt.Errorf("seal: %w", err)
+		}
+		if n == 0 {
+			return total, nil // another replica is at it, or has been
+		}
+		total += n
+	}
+}
+
+// look tells in one consistent view whether an entry waits, and what cannot be added to any more.
+func (s *Sealer) look(ctx context.Context) (horizon int64, left bool, err error) {
+	a := s.db.arrival()
+	row := s.db.reader(ctx).Raw("SELECT "+a.horizon+", EXISTS (SELECT 1 FROM entries e WHERE "+a.waiting()+")", a.arg(s.floor)).Row()
+	err = row.Scan(&horizon, &left)
+	return horizon, left, err
+}
+
+// seal is one transaction: leaves for the entries that arrived first, and the nodes that they complete.
+func (s *Sealer) seal(ctx context.Context) (n int64, err error) {
+	a := s.db.arrival()
+	err = s.db.alone(ctx, func(tx *gorm.DB) error {
+		n = 0
+		free, err := s.db.lockLog(tx)
+		if err != nil || !free {
+			return err
+		}
+		// Only now: what the one before has sealed is visible to statements that begin under the lock.
+		var size int64
+		if err := tx.Raw(treeSize).Scan(&size).Error; err != nil {
+			return err
+		}
+		result := tx.Exec(`INSERT INTO log_leaves (idx, entry_id, hash)
+			SELECT CAST(? AS bigint) + row_number() OVER (ORDER BY w.arrived, w.id) - 1, w.id, w.hash FROM (
+				SELECT e.id, e.hash, `+a.column+` AS arrived FROM entries e WHERE `+a.waiting()+`
+				ORDER BY `+a.column+`, e.id LIMIT `+fmt.Sprint(sealAtOnce)+`) w`, size, a.arg(s.floor))
+		if result.Error != nil {
+			return result.Error
+		}
+		n = result.RowsAffected
+		nodes, err := merkle.Grow(ctx, hashes{tx}, size, size+n)
+		if err != nil {
+			return err
+		}
+		for _, node := range nodes {
+			values, err := logNodes.values(&nodeRow{Level: int64(node.Level), N: node.N, Hash: node.Hash})
+			if err != nil {
+				return err
+			}
+			if err := tx.Exec(insertNode, values...).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func() (bool, error) { return false, nil }) // what a lost reply leaves open, the next look sees
+	return n, err
+}
+
+var insertNode = logNodes.insert()
+
+// lockLog takes the right to write the log until the transaction ends, and tells whether it was free. A transaction
+// on SQLite has it already.
+func (db *DB) lockLog(tx *gorm.DB) (free bool, err error) {
+	if db.Backend() == SQLite {
+		return true, nil
+	}
+	err = tx.Raw("SELECT pg_try_advisory_xact_lock(?)", int64(sealLock)).Row().Scan(&free)
+	return free, err
+}
