@@ -76,14 +76,14 @@ func TestAlteredEvidence(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, headers := range [][]string{nil, {"Range", "bytes=0-3"}, {"If-None-Match", `"` + e.SHA256 + `"`}} {
-		if a := h.send("inspector", "GET", path, nil, headers...); a.status != 500 || problemKey(t, a) != "api.internal" {
+		if a := h.send("inspector", "GET", path, nil, headers...); a.status != 500 || problemKey(t, a) != "evidence.altered" {
 			t.Errorf("altered, with %v: %d %s", headers, a.status, a.body)
 		}
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	h.want(500, "api.internal", "inspector", "GET", path, nil)
+	h.want(500, "evidence.missing", "inspector", "GET", path, nil)
 }
 
 // What an upload can get wrong; none of it changes the project or leaves a file.
@@ -131,7 +131,7 @@ func TestBadUploads(t *testing.T) {
 		body, kind := form(t, "a.pdf", pdf)
 		half := bytes.NewBuffer(body.Bytes()[:body.Len()-60])
 		a := h.send("owner", "POST", "/api/v1/projects/"+p.ID+"/evidence", half, "Content-Type", kind, "If-Match", p.etag())
-		checkFault(t, a, fault{400, "api.broken_upload", ""}, "en")
+		checkFault(t, a, fault{422, "api.broken_upload", ""}, "en")
 	})
 	// Whoever may not add anything is refused before the file is read.
 	for _, c := range []struct {

@@ -25,6 +25,7 @@ import (
 
 	"bihuan/api/console"
 	"bihuan/api/problem"
+	"bihuan/api/upload"
 	v1 "bihuan/api/v1"
 	"bihuan/engine"
 	"bihuan/engine/message"
@@ -114,7 +115,7 @@ type Limits struct {
 type Options struct {
 	Engine     *engine.Engine
 	Reader     engine.Reader
-	Files      v1.Files                                     // where evidence lies; storage/files implements it
+	Files      upload.Files                                 // where evidence lies; storage/files implements it
 	Graph      func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram
 	Ready      func(context.Context) error                  // database, schema, clock; nil: always ready
 	Warnings   func() []string                              // what is not well though requests can be answered; nil: nothing ever

@@ -22,6 +22,7 @@ const (
 	Required                    // a precondition that every change needs was not sent (428)
 	Busy                        // too many requests (429)
 	Unavailable                 // the store cannot answer now; nothing was changed (503)
+	Damaged                     // what is stored is not what the record says; no use to try again (500)
 )
 
 // What a Store answers where the engine has to tell cases apart.

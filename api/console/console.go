@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -24,8 +23,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"bihuan/api/auth"
+	"bihuan/api/upload"
 	"bihuan/engine"
-	"bihuan/engine/audit"
 )
 
 // Door signs people in and out; auth.Door implements it. A session is named by the value of a cookie, which the
@@ -44,14 +43,6 @@ type Door interface {
 	Fresh(ctx context.Context) (bool, error)
 	// SetUp makes the root unit and the first administrator with a one-time token.
 	SetUp(ctx context.Context, f auth.First) (engine.User, engine.Unit, error)
-}
-
-// Files is where evidence lies; storage/files implements it.
-type Files interface {
-	// Put stores what r holds, at most limit bytes; refusals are Invalid errors about the field "file".
-	Put(ctx context.Context, name string, r io.Reader, limit int64) (engine.Evidence, error)
-	// Get opens the file with the digest; the caller closes it.
-	Get(digest audit.Digest) (io.ReadSeekCloser, int64, error)
 }
 
 // Tray is where a ledger waits between its preview and the import; storage/files implements it.
@@ -79,7 +70,7 @@ type Seats interface {
 type Options struct {
 	Engine *engine.Engine
 	Reader engine.Reader
-	Files  Files
+	Files  upload.Files
 	Tray   Tray
 	Door   Door
 	Seats  Seats // nil outside the demo

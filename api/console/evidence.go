@@ -3,15 +3,12 @@ package console
 import (
 	"errors"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
+	"bihuan/api/upload"
 	"bihuan/engine"
 )
 
@@ -36,9 +33,6 @@ func (c *Console) evidenceViews(v *visit, p *engine.Project) ([]evidenceView, er
 	return out, nil
 }
 
-// uploadTime is how long a large file over a slow line may take.
-const uploadTime = 10 * time.Minute
-
 // upload binds a file to the project. The file goes part by part to where files lie; the fields stand before it,
 // so that what would be refused anyhow is refused before it is read.
 func (c *Console) upload(v *visit) error {
@@ -46,7 +40,7 @@ func (c *Console) upload(v *visit) error {
 	if err != nil {
 		return err
 	}
-	_ = http.NewResponseController(v.g.Writer).SetReadDeadline(time.Now().Add(uploadTime)) // without it the server's own limit holds
+	_ = http.NewResponseController(v.g.Writer).SetReadDeadline(time.Now().Add(upload.Time)) // without it the server's own limit holds
 	parts, err := v.g.Request.MultipartReader()
 	if err != nil {
 		return &engine.Error{Kind: engine.Invalid, Key: "api.multipart", Err: err}
@@ -60,10 +54,10 @@ func (c *Console) upload(v *visit) error {
 			break
 		}
 		if err != nil {
-			return broken(err)
+			return upload.Broken(err)
 		}
 		if part.FormName() != "file" {
-			s, err := shortPart(part)
+			s, err := upload.Text(part)
 			if err != nil {
 				return err
 			}
@@ -80,11 +74,7 @@ func (c *Console) upload(v *visit) error {
 		if part.FileName() == "" {
 			return c.refused(v, &p, base, a, invalid("file", "field.empty"))
 		}
-		r := &watched{r: part}
-		if file, err = c.Files.Put(v.ctx, part.FileName(), r, c.Upload); err != nil {
-			if r.err != nil {
-				return broken(r.err)
-			}
+		if file, err = upload.Put(v.ctx, c.Files, part, c.Upload); err != nil {
 			return c.refused(v, &p, base, a, err)
 		}
 	}
@@ -118,50 +108,13 @@ func (c *Console) mayUpload(v *visit, p *engine.Project, base int64) error {
 	return err
 }
 
-// watched remembers why reading ended, when it was not the end: then the connection is to blame, not the disk.
-type watched struct {
-	r   io.Reader
-	err error
-}
-
-func (w *watched) Read(b []byte) (int, error) {
-	n, err := w.r.Read(b)
-	if err != nil && !errors.Is(err, io.EOF) {
-		w.err = err
-	}
-	return n, err
-}
-
-func broken(err error) error {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return err
-	}
-	return &engine.Error{Kind: engine.Invalid, Key: "api.broken_upload", Err: err}
-}
-
-// maxPart is the largest part besides the file, in bytes.
-const maxPart = 8 << 10
-
-func shortPart(part *multipart.Part) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(part, maxPart+1))
-	switch {
-	case err != nil:
-		return "", broken(err)
-	case len(b) > maxPart:
-		return "", &engine.Error{Kind: engine.Invalid, Key: "field.too_long", Args: map[string]any{"limit": strconv.Itoa(maxPart)}}
-	case !utf8.Valid(b):
-		return "", &engine.Error{Kind: engine.Invalid, Key: "field.not_text"}
-	}
-	return string(b), nil
-}
-
 // pictures are the types that a page may show. Each was found from the file's content when it came in, and none can
 // carry a script.
 var pictures = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
 // download sends a piece of evidence as a file to keep, never as something to show.
 func (c *Console) download(v *visit) error {
-	return c.sendEvidence(v, func(e engine.Evidence) (string, bool) { return attachment(e.Name), true })
+	return c.sendEvidence(v, func(e engine.Evidence) (string, bool) { return upload.Attachment(e.Name), true })
 }
 
 // picture sends a piece of evidence that is a picture, to be shown on the project's page.
@@ -191,25 +144,9 @@ func (c *Console) sendEvidence(v *visit, disposition func(engine.Evidence) (stri
 	}
 	file, _, err := c.Files.Get(e.SHA256)
 	if err != nil {
-		return err // the trail names a file that is gone: a fault of ours
+		return err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	h := v.g.Writer.Header()
-	h.Set("Content-Type", e.Type)
-	h.Set("Content-Disposition", how)
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
-	h.Set("ETag", `"`+e.SHA256.String()+`"`)
-	http.ServeContent(v.g.Writer, v.g.Request, "", e.At, file)
+	upload.Send(v.g.Writer, v.g.Request, e, how, file)
 	return nil
-}
-
-// attachment names a file for saving: in ASCII for old browsers, and as RFC 5987 writes it.
-func attachment(name string) string {
-	ascii := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || strings.ContainsRune(`"\/%;`, r) {
-			return '_'
-		}
-		return r
-	}, name)
-	return `attachment; filename="` + ascii + `"; filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
 }

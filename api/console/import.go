@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"bihuan/api/upload"
 	"bihuan/engine"
 	"bihuan/engine/audit"
 	"bihuan/engine/intake"
@@ -70,7 +71,7 @@ func (c *Console) importUpload(v *visit) error {
 	if _, err := c.importForm(v, nil); err != nil { // refused before a byte of the file is kept
 		return err
 	}
-	_ = http.NewResponseController(v.g.Writer).SetReadDeadline(time.Now().Add(uploadTime)) // without it the server's own limit holds
+	_ = http.NewResponseController(v.g.Writer).SetReadDeadline(time.Now().Add(upload.Time)) // without it the server's own limit holds
 	parts, err := v.g.Request.MultipartReader()
 	if err != nil {
 		return &engine.Error{Kind: engine.Invalid, Key: "api.multipart", Err: err}
@@ -83,16 +84,16 @@ func (c *Console) importUpload(v *visit) error {
 			break
 		}
 		if err != nil {
-			return broken(err)
+			return upload.Broken(err)
 		}
 		if part.FormName() == "file" {
 			name = part.FileName()
 			if data, err = io.ReadAll(io.LimitReader(part, ledger.MaxFile+1)); err != nil {
-				return broken(err)
+				return upload.Broken(err)
 			}
 			continue
 		}
-		s, err := shortPart(part)
+		s, err := upload.Text(part)
 		if err != nil {
 			return err
 		}

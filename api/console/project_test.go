@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image"
 	"image/png"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"bihuan/api/upload"
 	"bihuan/engine"
+	"bihuan/engine/audit"
 )
 
 // attach uploads a piece of evidence as its owner.
@@ -125,5 +128,28 @@ func TestRouteAndExtensions(t *testing.T) {
 	}).ID), nil)
 	if strings.Contains(fresh.body, `id="xt"`) {
 		t.Error("a project without extensions lists some")
+	}
+}
+
+// damaged keeps files that somebody changed behind the product's back.
+type damaged struct{ upload.Files }
+
+func (damaged) Get(audit.Digest) (io.ReadSeekCloser, int64, error) {
+	return nil, 0, &engine.Error{Kind: engine.Damaged, Key: "evidence.altered", Args: map[string]any{"digest": "ab12"}}
+}
+
+// Evidence that was altered is a page that says so and what to do, not a fault of ours that says nothing.
+func TestDamagedEvidenceSaysSo(t *testing.T) {
+	w := ownWorld(t)
+	p := w.item(t, func(p *engine.Project) bool { return p.Owner == w.people["zhou"].ID && p.Stage == "advance" })
+	w.attach(t, "zhou", p, "说明.txt", []byte("说明"))
+	list, err := w.db.Evidence(t.Context(), p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.console.Files = damaged{w.console.Files}
+	a := w.ask(t, "zhou", "/projects/"+string(p.ID)+"/evidence/"+list[len(list)-1].ID, nil)
+	if a.Code != http.StatusInternalServerError || !strings.Contains(a.body, "存放的内容与记录不符") || !strings.Contains(a.body, "已被改动") || !strings.Contains(a.body, "ab12") {
+		t.Errorf("%d %s", a.Code, a.body)
 	}
 }

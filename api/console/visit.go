@@ -137,7 +137,7 @@ var statuses = map[engine.Kind]int{
 	engine.Invalid: http.StatusUnprocessableEntity, engine.Blocked: http.StatusConflict, engine.Conflict: http.StatusConflict,
 	engine.Stale: http.StatusConflict, engine.Denied: http.StatusForbidden, engine.NotFound: http.StatusNotFound,
 	engine.Required: http.StatusPreconditionRequired, engine.Busy: http.StatusTooManyRequests,
-	engine.Unavailable: http.StatusServiceUnavailable,
+	engine.Unavailable: http.StatusServiceUnavailable, engine.Damaged: http.StatusInternalServerError,
 }
 
 // errorView is a page that says why there is no other.
@@ -162,6 +162,9 @@ func (c *Console) fail(v *visit, err error) {
 		Detail: v.t("api.internal", "request", v.info.ID)}
 	if e, ok := errors.AsType[*engine.Error](err); ok && statuses[e.Kind] != 0 {
 		view.Status, view.Detail = statuses[e.Kind], e.In(v.lang)
+		if e.Kind == engine.Damaged {
+			view.Title = v.t("problem.damaged")
+		}
 	} else if errors.Is(err, context.Canceled) && v.ctx.Err() != nil {
 		return // nobody reads the answer
 	} else if errors.Is(err, context.DeadlineExceeded) {
@@ -170,7 +173,9 @@ func (c *Console) fail(v *visit, err error) {
 	if view.Status >= http.StatusInternalServerError {
 		c.Log.ErrorContext(v.ctx, "page failed", slog.String("request", v.info.ID), slog.Any("error", err))
 	}
-	view.Title = v.t(errorTitle(view.Status))
+	if view.Title == "" {
+		view.Title = v.t(errorTitle(view.Status))
+	}
 	if renderErr := c.render(v, view.Status, "error", view.Title, view); renderErr != nil {
 		c.Log.ErrorContext(v.ctx, "error page failed", slog.String("request", v.info.ID), slog.Any("error", renderErr))
 		v.g.String(view.Status, "%s", view.Detail)

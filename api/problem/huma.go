@@ -172,6 +172,7 @@ var phrases = []struct {
 	{malformedForm, keyMalformed, "place"},
 	{notUTF8Form, keyNotUTF8, "place"},
 	{badValueForm, "api.bad_value", "member"},
+	{repeatedForm, "api.twice", "member"},
 }
 
 var verb = regexp.MustCompile(`%[a-z]`)

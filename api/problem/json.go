@@ -15,6 +15,7 @@ const (
 	malformedForm = "malformed at %s"
 	notUTF8Form   = "not UTF-8 at %s"
 	badValueForm  = "bad value of %s"
+	repeatedForm  = "more than one %s"
 )
 
 // JSON is the one format of the API. Reading says where a body is not JSON, and which member has a value that
@@ -31,6 +32,9 @@ func unmarshal(data []byte, v any) error {
 	}
 	err := json.Unmarshal(data, v)
 	if err == nil {
+		if member := repeatedMember(data); member != "" {
+			return fmt.Errorf(repeatedForm, member)
+		}
 		return nil
 	}
 	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -62,4 +66,43 @@ func validPrefix(data []byte) int {
 		}
 		n += size
 	}
+}
+
+// repeatedMember returns the first member that an object in data, which is JSON, has twice: encoding/json would take
+// the last of them and whoever looked at the first would have seen something else. It is "" where there is none.
+func repeatedMember(data []byte) string {
+	member, _ := repeatedIn(json.NewDecoder(bytes.NewReader(data)), "")
+	return member
+}
+
+// repeatedIn reads one value, which stands at path.
+func repeatedIn(d *json.Decoder, path string) (member string, err error) {
+	token, err := d.Token()
+	if err != nil {
+		return "", err
+	}
+	seen := map[string]bool{}
+	for i := 0; token == json.Delim('{') || token == json.Delim('['); i++ {
+		if !d.More() {
+			_, err = d.Token()
+			return "", err
+		}
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if token == json.Delim('{') {
+			key, err := d.Token()
+			if err != nil {
+				return "", err
+			}
+			name, _ := key.(string)
+			at = join(path, name)
+			if seen[name] {
+				return at, nil
+			}
+			seen[name] = true
+		}
+		if member, err = repeatedIn(d, at); member != "" || err != nil {
+			return member, err
+		}
+	}
+	return "", nil
 }

@@ -1,7 +1,7 @@
 // Package problem turns whatever went wrong into one RFC 9457 answer in the reader's language.
 //
 // What must always hold: an answer with a status below 500 says what to do differently, naming the field; one of
-// 500 says nothing but the request id, because what happened is for the log; and the values of a body that does
+// 500 says nothing but the request id, because what happened is for the log, unless what is stored was damaged; and the values of a body that does
 // not fit are never echoed, since a secret may be among them.
 package problem
 
@@ -83,6 +83,7 @@ var statuses = map[engine.Kind]int{
 	engine.Required:    http.StatusPreconditionRequired,
 	engine.Busy:        http.StatusTooManyRequests,
 	engine.Unavailable: http.StatusServiceUnavailable,
+	engine.Damaged:     http.StatusInternalServerError,
 }
 
 // words are the ends of Problem.Type, by kind where the status is not enough and by status otherwise.
@@ -140,16 +141,22 @@ func From(ctx context.Context, err error) *Problem {
 
 func fromEngine(ctx context.Context, info *request.Info, e *engine.Error) *Problem {
 	word := ""
-	if e.Kind == engine.Blocked {
+	switch e.Kind {
+	case engine.Blocked:
 		word = "blocked"
+	case engine.Damaged:
+		word = "damaged"
 	}
 	p := newProblem(info, statuses[e.Kind], word, e.Key, e.In(info.Lang))
 	p.setField(info, e.Field)
 	for _, r := range e.Reasons {
 		p.Reasons = append(p.Reasons, Reason{ID: r.ID, Met: r.Met, Text: r.In(info.Lang)})
 	}
-	if e.Kind == engine.Unavailable {
+	switch e.Kind {
+	case engine.Unavailable:
 		info.Log.WarnContext(ctx, "unavailable", slog.String("request", info.ID), slog.Any("error", e))
+	case engine.Damaged:
+		info.Log.ErrorContext(ctx, "damaged", slog.String("request", info.ID), slog.Any("error", e))
 	}
 	return p
 }

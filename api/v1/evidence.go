@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
-	"mime/multipart"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"bihuan/api/problem"
+	"bihuan/api/upload"
 	"bihuan/engine"
 	"bihuan/engine/audit"
 )
@@ -32,12 +29,9 @@ type Upload struct {
 func (in *Upload) Resolve(ctx huma.Context) []error {
 	c := humagin.Unwrap(ctx)
 	in.request = c.Request
-	// A large file over a slow line takes longer than any other body may.
-	_ = huma.SetReadDeadline(c.Writer, time.Now().Add(uploadTimeout)) // without it the server's own limit holds
+	_ = huma.SetReadDeadline(c.Writer, time.Now().Add(upload.Time)) // without it the server's own limit holds
 	return nil
 }
-
-const uploadTimeout = 10 * time.Minute
 
 // sent is what an upload says, which is what its idempotency key stands for: the boundary between the parts is
 // another one in every repeat.
@@ -110,7 +104,7 @@ func (h *handlers) receive(ctx context.Context, in *Upload) (engine.Evidence, er
 			break
 		}
 		if err != nil {
-			return file, brokenUpload(err)
+			return file, upload.Broken(err)
 		}
 		name := part.FormName()
 		if seen[name] {
@@ -119,13 +113,13 @@ func (h *handlers) receive(ctx context.Context, in *Upload) (engine.Evidence, er
 		seen[name] = true
 		switch name {
 		case "file":
-			if file, err = h.store(ctx, part); err != nil {
+			if file, err = upload.Put(ctx, h.Files, part, h.Upload); err != nil {
 				return file, err
 			}
 		case "note":
-			in.sent.Note, err = shortPart(part, name)
+			in.sent.Note, err = upload.Text(part)
 		case "milestone":
-			in.sent.Milestone, err = shortPart(part, name)
+			in.sent.Milestone, err = upload.Text(part)
 		default:
 			err = invalid(field(name), "api.unknown_field")
 		}
@@ -138,53 +132,6 @@ func (h *handlers) receive(ctx context.Context, in *Upload) (engine.Evidence, er
 	}
 	in.sent.Name, in.sent.SHA256 = file.Name, file.SHA256
 	return file, nil
-}
-
-// store keeps the file part. What goes wrong while reading it is the caller's connection, not our disk.
-func (h *handlers) store(ctx context.Context, part *multipart.Part) (engine.Evidence, error) {
-	r := &watched{r: part}
-	file, err := h.Files.Put(ctx, part.FileName(), r, h.Upload)
-	if err != nil && r.err != nil {
-		return file, brokenUpload(r.err)
-	}
-	return file, err
-}
-
-// watched remembers why reading ended, when it was not the end.
-type watched struct {
-	r   io.Reader
-	err error
-}
-
-func (w *watched) Read(b []byte) (int, error) {
-	n, err := w.r.Read(b)
-	if err != nil && !errors.Is(err, io.EOF) {
-		w.err = err
-	}
-	return n, err
-}
-
-func brokenUpload(err error) error {
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return problem.TooLarge(tooLarge.Limit)
-	}
-	return &problem.Refusal{Status: http.StatusBadRequest, Key: "api.broken_upload", Err: err}
-}
-
-// maxPart is the largest part besides the file, in bytes: a note of 1,000 Chinese characters, and room.
-const maxPart = 8 << 10
-
-func shortPart(r io.Reader, name string) (string, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxPart+1))
-	switch {
-	case err != nil:
-		return "", brokenUpload(err)
-	case len(b) > maxPart:
-		return "", invalid(name, "field.too_long", "limit", maxPart)
-	case !utf8.Valid(b):
-		return "", invalid(name, "field.not_text")
-	}
-	return string(b), nil
 }
 
 // field makes the name of an unknown part fit for an answer.
@@ -271,30 +218,13 @@ func (h *handlers) download(ctx context.Context, in *OneEvidence) (*Download, er
 	e := list[i]
 	file, _, err := h.Files.Get(e.SHA256)
 	if err != nil {
-		return nil, err // the trail names a file that is gone or altered: a fault of ours, whatever Get calls it
+		return nil, err
 	}
 	return &Download{Body: func(ctx huma.Context) {
 		defer file.Close()
 		c := humagin.Unwrap(ctx)
-		header := c.Writer.Header()
-		header.Set("Content-Type", e.Type)
-		header.Set("Content-Disposition", attachment(e.Name))
-		header.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
-		header.Set("ETag", `"`+e.SHA256.String()+`"`)
-		// Ranges, and 304 for who has it already: the digest never lies.
-		http.ServeContent(c.Writer, c.Request, "", e.At, file)
+		upload.Send(c.Writer, c.Request, e, upload.Attachment(e.Name), file)
 	}}, nil
-}
-
-// attachment names a file for saving, never for showing: in ASCII for old browsers, and as RFC 5987 writes it.
-func attachment(name string) string {
-	ascii := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || strings.ContainsRune(`"\/%;`, r) {
-			return '_'
-		}
-		return r
-	}, name)
-	return `attachment; filename="` + ascii + `"; filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
 }
 
 // downloadOperation describes the answer, which is not JSON.

@@ -6,30 +6,20 @@
 package v1
 
 import (
-	"context"
-	"io"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"bihuan/api/upload"
 	"bihuan/engine"
-	"bihuan/engine/audit"
 )
-
-// Files is where evidence lies, as far as handlers need it.
-type Files interface {
-	// Put stores at most limit bytes and returns what follows from name and bytes: Name, Type, Size, SHA256.
-	Put(ctx context.Context, name string, r io.Reader, limit int64) (engine.Evidence, error)
-	// Get opens the file with the digest.
-	Get(digest audit.Digest) (io.ReadSeekCloser, int64, error)
-}
 
 // Options is what the handlers work with.
 type Options struct {
 	Engine *engine.Engine
 	Reader engine.Reader
-	Files  Files
+	Files  upload.Files
 	Graph  func(w *engine.Workflow, lang string) string
 	Now    func() time.Time
 	Body   int64 // largest JSON body in bytes

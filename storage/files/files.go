@@ -111,20 +111,17 @@ func (f *Files) place(temp string, e engine.Evidence) (bool, error) {
 	return true, syncDir(dir)
 }
 
-// ErrAltered is the answer for a file whose bytes are no longer those that its digest names: somebody changed it
-// behind the product's back.
-var ErrAltered = errors.New("the file is not what its digest says")
-
-// Get opens the file with the digest; the caller closes it. A file that is not there is engine.ErrNotFound: the
-// database names it, so somebody removed it behind the product's back. Every byte is read before the first is given
-// out, because evidence that was changed must not pass for what was handed in.
+// Get opens the file with the digest; the caller closes it. Whoever asks has the digest from the database, so that a
+// file that is not there, or whose bytes are others, was removed or changed behind the product's back: the error is
+// of kind Damaged and says so. Every byte is read before the first is given out, because evidence that was changed
+// must not pass for what was handed in.
 func (f *Files) Get(digest audit.Digest) (io.ReadSeekCloser, int64, error) {
 	if digest.IsZero() {
-		return nil, 0, engine.ErrNotFound
+		return nil, 0, damaged("evidence.missing", digest)
 	}
 	file, err := os.Open(f.path(digest))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, fmt.Errorf("evidence %s: %w", digest, engine.ErrNotFound)
+		return nil, 0, damaged("evidence.missing", digest)
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("evidence: %w", err)
@@ -132,7 +129,7 @@ func (f *Files) Get(digest audit.Digest) (io.ReadSeekCloser, int64, error) {
 	hash := sha256.New()
 	size, err := io.Copy(hash, file)
 	if err == nil && audit.Digest(hash.Sum(nil)) != digest {
-		err = ErrAltered
+		err = damaged("evidence.altered", digest)
 	}
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)
@@ -141,6 +138,11 @@ func (f *Files) Get(digest audit.Digest) (io.ReadSeekCloser, int64, error) {
 		return nil, 0, errors.Join(fmt.Errorf("evidence %s: %w", digest, err), file.Close())
 	}
 	return file, size, nil
+}
+
+// damaged says what somebody did to the file behind the product's back, and how it is put right.
+func damaged(key string, digest audit.Digest) error {
+	return &engine.Error{Kind: engine.Damaged, Key: key, Args: map[string]any{"digest": digest.String()}}
 }
 
 // path is where a digest's file lies: two hexadecimal digits as the folder, the rest as the name.

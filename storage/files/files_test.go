@@ -16,6 +16,7 @@ import (
 
 	"bihuan/engine"
 	"bihuan/engine/audit"
+	"bihuan/engine/message"
 	"bihuan/storage/files"
 )
 
@@ -219,7 +220,7 @@ func TestBrokenOff(t *testing.T) {
 func TestGetWhatIsNotThere(t *testing.T) {
 	f, _ := open(t)
 	for _, d := range []audit.Digest{{}, audit.Digest(sha256.Sum256([]byte("nothing")))} {
-		if _, _, err := f.Get(d); !errors.Is(err, engine.ErrNotFound) {
+		if _, _, err := f.Get(d); keyOf(err) != "evidence.missing" {
 			t.Errorf("Get(%q): %v", d, err)
 		}
 	}
@@ -260,7 +261,7 @@ func TestAltered(t *testing.T) {
 		if err := errors.Join(os.Chmod(path, 0o600), os.WriteFile(path, []byte(bytes), 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		if file, _, err := f.Get(e.SHA256); !errors.Is(err, files.ErrAltered) {
+		if file, _, err := f.Get(e.SHA256); keyOf(err) != "evidence.altered" {
 			t.Errorf("%q was given out as %v: %v", bytes, file, err)
 		}
 		if _, err := f.Put(t.Context(), "a.pdf", strings.NewReader(pdf), 1<<20); err != nil {
@@ -291,4 +292,13 @@ func TestConcurrentPut(t *testing.T) {
 	if got := read(t, f, audit.HashContent([]byte(content))); got != content {
 		t.Errorf("%d bytes come back of %d", len(got), len(content))
 	}
+}
+
+// keyOf is what an error says to people.
+func keyOf(err error) string {
+	e, ok := errors.AsType[*engine.Error](err)
+	if !ok || !message.Has(e.Key) || e.Kind != engine.Damaged {
+		return ""
+	}
+	return e.Key
 }
