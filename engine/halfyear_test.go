@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bihuan/engine"
+	"bihuan/engine/score"
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
 	"bihuan/workflows"
@@ -19,6 +20,8 @@ type halfYear struct {
 	t     *testing.T
 	items []*item
 	list  [3]engine.List
+
+	earlier map[string]*score.Table // by the moment at which it was computed
 }
 
 type item struct {
@@ -39,6 +42,7 @@ func TestHalfYear(t *testing.T) {
 		}
 		h.lookBack()
 		h.rules()
+		h.scores()
 		h.intact()
 	})
 }
@@ -241,6 +245,7 @@ func (h *halfYear) period(n int, from, to string) {
 			h.struckOff(x)
 		}
 	})
+	h.remember()
 }
 
 // settleList reconciles the list of a period that is over, carries over what is not done, and closes it.

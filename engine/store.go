@@ -186,6 +186,13 @@ type EntryFilter struct {
 	Limit       int
 }
 
+// TrailFilter selects entries for whoever folds them: a kind of subject, up to a moment.
+type TrailFilter struct {
+	Kind   string    // SubjectProject and the like
+	Units  []UnitID  // at which they were written; none: everywhere
+	Before time.Time // at < Before
+}
+
 // Counts sums up projects for the overview.
 type Counts struct {
 	Total   int             `json:"total"`
@@ -231,6 +238,13 @@ type Reader interface {
 	Definitions(ctx context.Context) ([]Definition, error) // newest version of each id first; without sources
 	Directory
 	Lists
+	Walker
+}
+
+// Walker hands over the bytes of entries for a fold: those of a subject one after the other in the order of its chain,
+// subjects in any order. each is done with the bytes when it returns; its error ends the walk.
+type Walker interface {
+	Walk(ctx context.Context, f TrailFilter, each func(entry []byte) error) error
 }
 
 // Directory reads people and units.
