@@ -27,6 +27,8 @@ const (
 type auditCmd struct {
 	Verify auditVerifyCmd `cmd:""`
 	List   auditListCmd   `cmd:""`
+
+	RotateKey auditRotateKeyCmd `cmd:""`
 }
 
 type auditVerifyCmd struct {

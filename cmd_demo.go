@@ -72,7 +72,8 @@ func (x *demoCmd) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	c := config.Default()
-	c.DB, c.Files, c.Addr, c.Language = "sqlite:"+filepath.Join(path, "bihuan.db"), filepath.Join(path, "evidence"), x.Addr, s.lang
+	c.DB, c.Addr, c.Language = "sqlite:"+filepath.Join(path, "bihuan.db"), x.Addr, s.lang
+	c.Files, c.Signing = filepath.Join(path, "evidence"), filepath.Join(path, "signing")
 	c.Metrics.Addr = "" // a demo needs no second port
 	c.Log.Level = "warn"
 	if c.SecretKey, err = demoKey(filepath.Join(path, "secret.key")); err != nil {
@@ -166,6 +167,7 @@ func (s *session) play(ctx context.Context, db *storage.DB, c config.Config) err
 	if _, err := now.Sweep(ctx); err != nil { // what fell due since the play's last evening
 		return err
 	}
+	newSeals(db, now, c.Signing, newLog(c.Log, s.err)).finish(ctx)
 	return s.seats(ctx, now)
 }
 

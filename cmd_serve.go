@@ -137,9 +137,9 @@ func (sv *server) prepare(ctx context.Context) error {
 	if sv.demo {
 		pages.Seats = chairs{sv.door}
 	}
-	sv.alarms, sv.seals = newAlarms(), newSeals(sv.db, sv.log)
+	sv.alarms, sv.seals = newAlarms(), newSeals(sv.db, sv.engine, c.Signing, sv.log)
 	sv.api, err = api.New(api.Options{
-		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Ready: sv.ready, Warnings: sv.seals.warnings, Log: sv.log,
+		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Ready: sv.ready, Warnings: sv.seals.warnings, Trail: publicTrail{sv.db}, Log: sv.log,
 		Language: c.Language, Version: buildVersion(), Console: pages,
 		Limits:     api.Limits{Body: int64(c.Limits.Body), Upload: int64(c.Limits.Upload), Rate: c.Limits.Rate},
 		Collectors: append(sv.alarms.collectors(), notifyMetrics{sv.notifier}, sv.seals, collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),

@@ -2,9 +2,13 @@ package main
 
 import (
 	"database/sql"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"bihuan/engine/audit"
+	"bihuan/engine/audit/merkle"
 	"bihuan/storage"
 )
 
@@ -39,9 +43,154 @@ func TestServeSeals(t *testing.T) {
 				t.Errorf("no metric %s", name)
 			}
 		}
+		code, note := fetch(t, "http://"+s.addr+"/audit/checkpoint")
+		for code == 404 { // until the first one has been signed
+			code, note = fetch(t, "http://"+s.addr+"/audit/checkpoint")
+		}
+		_, text := fetch(t, "http://"+s.addr+"/audit/keys")
+		keys, err := merkle.ParseKeys(text)
+		if err != nil || len(keys) != 1 {
+			t.Fatalf("keys %q: %v", text, err)
+		}
+		c, err := merkle.Parse([]byte(note), keys)
+		if err != nil {
+			t.Fatalf("checkpoint %q: %v", note, err)
+		}
+		// What is public is enough to compute the root, and so to follow the log from outside.
+		var leaves []audit.Digest
+		for n := int64(0); n*merkle.Width < c.Size; n++ {
+			path, width := fmt.Sprintf("/audit/tile/0/%03d", n), min(c.Size-n*merkle.Width, merkle.Width)
+			if width < merkle.Width {
+				path += fmt.Sprintf(".p/%d", width)
+			}
+			code, tile := fetch(t, "http://"+s.addr+path)
+			if code != 200 || int64(len(tile)) != 32*width {
+				t.Fatalf("%s: %d, %d bytes", path, code, len(tile))
+			}
+			for hash := range slices.Chunk([]byte(tile), 32) {
+				leaves = append(leaves, audit.Digest(hash))
+			}
+		}
+		if root := merkle.Root(leaves); root != c.Root {
+			t.Errorf("the tiles have the root %s, the checkpoint %s", root, c.Root)
+		}
+		for _, path := range []string{"/audit/tile/0/999", "/audit/tile/1/000", "/audit/tile/x/000", "/audit/tile/0/000.p/0", "/audit/tile/0/", "/audit/tile/7/000", "/audit/tile/entries/000"} {
+			if code, body := fetch(t, "http://"+s.addr+path); code != 404 {
+				t.Errorf("%s: %d %s", path, code, body)
+			}
+		}
 		s.end()
 		if n := unsealed(t, db.SQL()); n > 0 {
 			t.Errorf("%d entries are left unsealed at the end", n)
 		}
+		last, err := db.LastCheckpoint(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size, err := db.LogSize(t.Context()); err != nil || last.Size != size {
+			t.Errorf("the last checkpoint is over %d of %d entries (%v)", last.Size, size, err)
+		}
 	})
+}
+
+// TestServeRefusesRollback: a server that finds less than was signed says so everywhere, and signs no more.
+func TestServeRefusesRollback(t *testing.T) {
+	databases(t, func(t *testing.T, dsn string) {
+		serve(t, dsn, nil).end()
+		db, err := storage.Open(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		before, err := db.LastCheckpoint(t.Context())
+		if err != nil || before == nil {
+			t.Fatal("nothing was signed", err)
+		}
+		drop, zero := []string{"DROP TRIGGER log_leaves_no_delete", "DROP TRIGGER checkpoints_no_delete", "DROP TRIGGER entries_no_update"}, "zeroblob(32)"
+		if db.Backend() == storage.Postgres {
+			drop, zero = []string{"ALTER TABLE log_leaves DISABLE TRIGGER USER", "ALTER TABLE checkpoints DISABLE TRIGGER USER", "ALTER TABLE entries DISABLE TRIGGER USER"}, `decode(repeat('00', 32), 'hex')`
+		}
+		// One hash is another, and so its leaf will be.
+		statements := append(drop, "DELETE FROM log_leaves", "DELETE FROM checkpoints",
+			"UPDATE entries SET hash = "+zero+" WHERE seq = 1 AND subject = (SELECT min(subject) FROM entries)")
+		for _, statement := range statements {
+			if _, err := db.SQL().ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := serve(t, dsn, nil)
+		for {
+			if _, body := fetch(t, "http://"+s.metrics+"/metrics"); strings.Contains(body, "bihuan_checkpoint_refused 1") {
+				break
+			}
+		}
+		if code, body := fetch(t, "http://"+s.addr+"/readyz"); code != 200 || !strings.Contains(body, "audit_checkpoint_refused") {
+			t.Errorf("/readyz: %d %s", code, body)
+		}
+		s.end()
+		contains(t, s.err.String(), "ALARM", "does not continue")
+		if last, err := db.LastCheckpoint(t.Context()); err != nil || last != nil {
+			t.Errorf("signed all the same: %+v (%v)", last, err)
+		}
+		if l := trail(t, dsn, "--action", "alarm"); len(l.Entries) < 1 {
+			t.Errorf("%d alarms in the trail", len(l.Entries))
+		}
+	})
+}
+
+// TestServeWithoutKey: where the key is not, nothing is signed, and no new key appears in its place.
+func TestServeWithoutKey(t *testing.T) {
+	dsn := fresh(t)
+	serve(t, dsn, nil).end()
+	s := serve(t, dsn, map[string]string{"BIHUAN_SIGNING": t.TempDir()})
+	for {
+		if code, body := fetch(t, "http://"+s.addr+"/readyz"); code == 200 && strings.Contains(body, "audit_checkpoint_key_missing") {
+			break
+		}
+	}
+	_, keys := fetch(t, "http://"+s.addr+"/audit/keys")
+	if strings.Count(keys, "\n") != 1 {
+		t.Errorf("keys: %q, want the one that was made first", keys)
+	}
+	s.end()
+}
+
+// TestRotateKey: a running server signs with the new key, and what the former one signed stays believed.
+func TestRotateKey(t *testing.T) {
+	dsn := fresh(t)
+	beside := map[string]string{"BIHUAN_SIGNING": ""} // where the command looks too
+	serve(t, dsn, beside).end()
+	s := serve(t, dsn, beside)
+	out := must(t, "audit", "rotate-key", "--db", dsn)
+	if !strings.Contains(out, "bihuan/") || strings.Contains(out, "PRIVATE") {
+		t.Errorf("it says %q", out)
+	}
+	s.end() // which signs once more
+	db, err := storage.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	known, err := db.KnownKeys(t.Context())
+	if err != nil || len(known) != 2 {
+		t.Fatalf("keys %v (%v), want 2", known, err)
+	}
+	keys, err := merkle.ParseKeys(known[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := db.LastCheckpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := merkle.Parse(last.Note, keys); err != nil {
+		t.Errorf("the last checkpoint is not signed by the new key: %v", err)
+	}
+	var first []byte
+	if err := db.SQL().QueryRowContext(t.Context(), "SELECT note FROM checkpoints WHERE n = 1").Scan(&first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := merkle.Parse(first, keys); err == nil {
+		t.Error("the new key signed before it was made")
+	}
 }

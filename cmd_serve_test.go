@@ -49,10 +49,19 @@ func (l *locked) String() string {
 	return l.b.String()
 }
 
+var signings sync.Map // by DSN
+
+// signing names the folder of the key for a database: the same for every server on it.
+func signing(t *testing.T, dsn string) string {
+	t.Helper()
+	dir, _ := signings.LoadOrStore(dsn, t.TempDir())
+	return dir.(string)
+}
+
 // serve starts "serve" on free ports and returns when it listens on both.
 func serve(t *testing.T, dsn string, env map[string]string) *served {
 	t.Helper()
-	all := map[string]string{"BIHUAN_METRICS_ADDR": "127.0.0.1:0", "BIHUAN_FILES": t.TempDir()}
+	all := map[string]string{"BIHUAN_METRICS_ADDR": "127.0.0.1:0", "BIHUAN_FILES": t.TempDir(), "BIHUAN_SIGNING": signing(t, dsn)}
 	for k, v := range env {
 		all[k] = v
 	}

@@ -120,7 +120,7 @@ func (k *killing) hire() {
 func (k *killing) start() (*exec.Cmd, *client) {
 	k.t.Helper()
 	cmd := exec.CommandContext(k.t.Context(), k.binary, "serve", "--db", k.dsn, "--addr", "127.0.0.1:0")
-	cmd.Env = append(os.Environ(), "BIHUAN_METRICS_ADDR=off", "BIHUAN_LIMITS_RATE=0", "BIHUAN_LOG_LEVEL=error", "BIHUAN_FILES="+k.files)
+	cmd.Env = append(os.Environ(), "BIHUAN_METRICS_ADDR=off", "BIHUAN_LIMITS_RATE=0", "BIHUAN_LOG_LEVEL=error", "BIHUAN_FILES="+k.files, "BIHUAN_SIGNING="+signing(k.t, k.dsn))
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	out, err := cmd.StdoutPipe()

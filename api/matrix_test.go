@@ -399,7 +399,7 @@ func (w *matrixWorld) sane(lines []string) {
 			w.t.Errorf("%s %s answers somebody without any role or part with %s", method, path, nobody)
 		}
 		public := slices.Contains([]string{"/healthz", "/readyz", "/docs", "/docs/:file", "/api/v1/openapi.json", "/assets/:file"}, path) ||
-			strings.HasPrefix(path, "/board") || path == "/r/:token" // for the people served; off, or unknown, they are absent
+			strings.HasPrefix(path, "/board") || strings.HasPrefix(path, "/audit/") || path == "/r/:token" // for the people served; off, or unknown, they are absent
 		if anonymous := cells[len(cells)-1]; !public && anonymous != closed {
 			w.t.Errorf("%s %s answers somebody who is not signed in with %s", method, path, anonymous)
 		}

@@ -49,6 +49,9 @@ type route struct{ method, path string }
 var accessTable = map[route]access{
 	{"GET", "/healthz"}:                                           public,
 	{"GET", "/readyz"}:                                            public,
+	{"GET", "/audit/checkpoint"}:                                  public,
+	{"GET", "/audit/keys"}:                                        public,
+	{"GET", "/audit/tile/:level/*path"}:                           public,
 	{"GET", "/docs"}:                                              public,
 	{"GET", "/docs/:file"}:                                        public,
 	{"GET", "/api/v1/openapi.json"}:                               public,
@@ -119,6 +122,7 @@ type Options struct {
 	Graph      func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram
 	Ready      func(context.Context) error                  // database, schema, clock; nil: always ready
 	Warnings   func() []string                              // what is not well though requests can be answered; nil: nothing ever
+	Trail      Trail                                        // what everybody may have of it; nil: nothing
 	Log        *slog.Logger                                 // nil: discarded
 	Now        func() time.Time                             // nil: time.Now
 	Language   string                                       // of readers who name none; "" is zh-CN
@@ -210,6 +214,7 @@ func (s *Server) build() error {
 	g := e.Group("", s.sameOrigin, s.bodyLimit, oneQuery, s.admit)
 	g.GET("/healthz", s.healthz)
 	g.GET("/readyz", s.readyz)
+	s.layTrail(g)
 	g.GET("/docs", s.docsPage)
 	g.GET("/docs/:file", s.docsFile)
 	g.GET("/api/v1/openapi.json", s.openapi)

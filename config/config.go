@@ -43,6 +43,9 @@ type Config struct {
 	Migrate bool `yaml:"migrate"`
 	// Files is the folder of the evidence; Load puts it beside an SQLite database unless it is set.
 	Files string `yaml:"files"`
+	// Signing is the folder of the key that signs checkpoints of the trail, and of what it signed last. It belongs
+	// neither into the database nor into its backups; Load puts it beside an SQLite database unless it is set.
+	Signing string `yaml:"signing"`
 	// Workflows is the folder of the site's own definitions; empty for the embedded ones only.
 	Workflows string `yaml:"workflows"`
 	// Calendar is a CSV file, or a folder of them, with the working days of later years; empty for none.
@@ -105,6 +108,7 @@ func Default() Config {
 		Log:       Log{Level: "info", Format: "json"},
 		Migrate:   true,
 		Files:     "evidence",
+		Signing:   "signing",
 		Clock:     Clock{Sweep: "@every 1m", RemindAt: "09:00"},
 		Limits:    Limits{Body: 1 << 20, Upload: 32 << 20, Rate: 50},
 		Timeouts: Timeouts{
@@ -119,12 +123,12 @@ func Default() Config {
 // secrets are the keys whose value is never shown and may be read from a file of its own.
 var secrets = map[string]bool{"db": true, "secret_key": true}
 
-// besideDatabase is where evidence goes when nobody says otherwise: with an SQLite file, so that copying one
-// folder copies everything.
-func besideDatabase(db string) string {
+// besideDatabase is where a folder lies when nobody says otherwise: with an SQLite file, so that what belongs together
+// is found together.
+func besideDatabase(db, folder string) string {
 	path, ok := strings.CutPrefix(db, "sqlite:")
 	if !ok {
-		return "evidence"
+		return folder
 	}
-	return filepath.Join(filepath.Dir(path), "evidence")
+	return filepath.Join(filepath.Dir(path), folder)
 }

@@ -112,12 +112,14 @@ func TestLoad(t *testing.T) {
 		{
 			name: "evidence lies beside the database", flags: map[string]any{"db": "sqlite:/var/lib/bihuan/b.db"},
 			want: with(func(c *Config) {
-				c.DB, c.Files = "sqlite:/var/lib/bihuan/b.db", filepath.Join("/var/lib/bihuan", "evidence")
+				c.DB, c.Files, c.Signing = "sqlite:/var/lib/bihuan/b.db", filepath.Join("/var/lib/bihuan", "evidence"), filepath.Join("/var/lib/bihuan", "signing")
 			}),
 		},
 		{
-			name: "unless it is set", file: "files: /srv/evidence\n", flags: map[string]any{"db": "sqlite:/var/lib/bihuan/b.db"},
-			want: with(func(c *Config) { c.DB, c.Files = "sqlite:/var/lib/bihuan/b.db", "/srv/evidence" }),
+			name: "unless it is set", file: "files: /srv/evidence\nsigning: /srv/signing\n", flags: map[string]any{"db": "sqlite:/var/lib/bihuan/b.db"},
+			want: with(func(c *Config) {
+				c.DB, c.Files, c.Signing = "sqlite:/var/lib/bihuan/b.db", "/srv/evidence", "/srv/signing"
+			}),
 		},
 		{
 			name: "an anchor is read where it is used", file: "log: &l {level: &v debug}\nlanguage: en\n",
@@ -210,6 +212,7 @@ func TestMistakes(t *testing.T) {
 			`FILE:2: log.format: must be one of json, text, not "xml"`,
 			`FILE:3: log.level: must be one of debug, info, warn, error, not "loud"`,
 		}},
+		{name: "empty folder of the key", file: "signing: ''\n", want: []string{`FILE:1: signing: must not be empty`}},
 		{name: "empty evidence folder", file: "files: ''\n", want: []string{`FILE:1: files: must not be empty`}},
 		{name: "missing folder", file: "workflows: no/such\n", want: []string{`FILE:1: workflows: "no/such" cannot be found`}},
 		{name: "file for a folder", fl: map[string]any{"workflows": file}, want: []string{fmt.Sprintf(`--workflows: workflows: %q is not a folder`, file)}},

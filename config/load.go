@@ -46,8 +46,10 @@ func Load(path string, getenv func(string) string, flags map[string]any) (Config
 	if err := l.values.UnmarshalWithConf("", &c, koanf.UnmarshalConf{Tag: "yaml"}); err != nil {
 		return Config{}, fmt.Errorf("config: %w", err) // every value was converted to its kind before
 	}
-	if _, set := l.origin["files"]; !set {
-		c.Files = besideDatabase(c.DB)
+	for key, folder := range map[string]*string{"files": &c.Files, "signing": &c.Signing} {
+		if _, set := l.origin[key]; !set {
+			*folder = besideDatabase(c.DB, *folder)
+		}
 	}
 	for _, m := range Mistakes(c.Validate()) {
 		from := l.origin[m.Key]

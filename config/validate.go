@@ -34,8 +34,10 @@ func (c Config) Validate() error {
 	v.oneOf("language", c.Language, "zh-CN", "en")
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
-	if c.Files == "" {
-		v.complain("files", "不能为空", "must not be empty")
+	for _, folder := range []struct{ key, path string }{{"files", c.Files}, {"signing", c.Signing}} {
+		if folder.path == "" {
+			v.complain(folder.key, "不能为空", "must not be empty")
+		}
 	}
 	v.exists("workflows", c.Workflows, true)
 	v.exists("calendar", c.Calendar, false)

@@ -158,6 +158,12 @@ func errorKey(err error) string {
 	return "error"
 }
 
+// Actions of entries about the trail itself, which verification looks for.
+const (
+	ActionCheckpointKey = "checkpoint_key" // data.key: a public key that signs checkpoints from now on
+	ActionEpoch         = "epoch"          // data: what a restore lost, and who approved going on
+)
+
 // Note records something that a person did without changing anything: a refusal, an export, a sign-in. It belongs
 // to the unit of the person's first role, if they have one.
 func (e *Engine) Note(ctx context.Context, who Actor, action string, data map[string]any) error {

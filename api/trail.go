@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"bihuan/api/problem"
+	"bihuan/engine"
+)
+
+// Trail is what everybody may have of the trail: the newest checkpoint, the keys that sign checkpoints, and the hashes
+// of the Merkle log. Nothing of it tells what an entry says: entries hold random ids, so that nobody can guess one and
+// compare.
+type Trail interface {
+	// Checkpoint returns the newest signed checkpoint, nil if there is none yet.
+	Checkpoint(ctx context.Context) ([]byte, error)
+	// Keys returns the public keys, the oldest first.
+	Keys(ctx context.Context) ([]string, error)
+	// Tile returns the first width hashes of a tile, or engine.ErrNotFound where the log is not that large.
+	Tile(ctx context.Context, level int, n int64, width int) ([]byte, error)
+}
+
+// layTrail lays the read-only log as C2SP tlog-tiles has it, under /audit, without the entries.
+func (s *Server) layTrail(g *gin.RouterGroup) {
+	g.GET("/audit/checkpoint", s.trailText(func(ctx context.Context) ([]byte, error) { return s.o.Trail.Checkpoint(ctx) }))
+	g.GET("/audit/keys", s.trailText(func(ctx context.Context) ([]byte, error) {
+		keys, err := s.o.Trail.Keys(ctx)
+		if err != nil || len(keys) == 0 {
+			return nil, err
+		}
+		return []byte(strings.Join(keys, "\n") + "\n"), nil
+	}))
+	g.GET("/audit/tile/:level/*path", s.tile)
+}
+
+// trailText answers with a text, or 404 where there is none.
+func (s *Server) trailText(read func(context.Context) ([]byte, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if s.o.Trail == nil {
+			s.noRoute(c)
+			return
+		}
+		text, err := read(c.Request.Context())
+		switch {
+		case err != nil:
+			problem.Write(c.Writer, c.Request, err)
+		case text == nil:
+			s.noRoute(c)
+		default:
+			c.Data(http.StatusOK, "text/plain; charset=utf-8", text)
+		}
+	}
+}
+
+func (s *Server) tile(c *gin.Context) {
+	// The path is that of tlog without the height, which is always 8.
+	t, err := tlog.ParseTilePath("tile/8/" + c.Param("level") + c.Param("path"))
+	if err != nil || t.L < 0 || s.o.Trail == nil {
+		s.noRoute(c)
+		return
+	}
+	b, err := s.o.Trail.Tile(c.Request.Context(), t.L, t.N, t.W)
+	switch {
+	case errors.Is(err, engine.ErrNotFound):
+		s.noRoute(c)
+	case err != nil:
+		problem.Write(c.Writer, c.Request, err)
+	default:
+		c.Data(http.StatusOK, "application/octet-stream", b)
+	}
+}
