@@ -29,9 +29,14 @@ func (db *DB) alone(ctx context.Context, do func(tx *gorm.DB) error, done func()
 		db.queue.do(ctx, db.write, []*job{j})
 		return j.err
 	}
+	return db.patiently(func() error { return db.write.WithContext(ctx).Transaction(do) }, done)
+}
+
+// patiently tries again what failed for the sake of another transaction, or whose answer was lost.
+func (db *DB) patiently(do func() error, done func() (bool, error)) error {
 	again := false
 	for attempt := 1; ; attempt++ {
-		err := db.write.WithContext(ctx).Transaction(do)
+		err := do()
 		if err != nil && attempt < attempts && (serialization(err) || db.shared(err) != nil && db.dialect.lost(err)) {
 			again = again || !serialization(err)
 			continue

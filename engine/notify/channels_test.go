@@ -36,21 +36,6 @@ import (
 	"bihuan/storage/storagetest"
 )
 
-// The signatures were computed with an independent program (Python's hmac) from the platforms' descriptions; that of
-// webhooks is the example of the specification.
-func TestSignatures(t *testing.T) {
-	if got, want := notify.SignDingTalk("this is secret", 1577808000000), "ijHEivi6YiCNPZOq4hZstmvZ3sPfbioAiMhP30ae7W0="; got != want {
-		t.Errorf("钉钉: %s, want %s", got, want)
-	}
-	if got, want := notify.SignFeishu("demo", 1599360473), "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8="; got != want {
-		t.Errorf("飞书: %s, want %s", got, want)
-	}
-	got, err := notify.SignWebhook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
-	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; err != nil || got != want {
-		t.Errorf("webhook: %s (%v), want %s", got, err, want)
-	}
-}
-
 // receiver is a stand-in that records what it gets.
 type receiver struct {
 	*httptest.Server
@@ -336,13 +321,18 @@ type mailServer struct {
 	mu    sync.Mutex
 	mails []string
 	to    []string
-	fail  *smtp.SMTPError
+	fail  *smtp.SMTPError // of every recipient
+	spit  *smtp.SMTPError // of every message, after it was read
+	hang  bool            // hangs up after taking a message
 }
 
-func (s *mailServer) NewSession(*smtp.Conn) (smtp.Session, error) { return &mailSession{s: s}, nil }
+func (s *mailServer) NewSession(c *smtp.Conn) (smtp.Session, error) {
+	return &mailSession{s: s, conn: c.Conn()}, nil
+}
 
 type mailSession struct {
 	s    *mailServer
+	conn net.Conn
 	user string
 	to   string
 }
@@ -380,11 +370,21 @@ func (x *mailSession) Data(r io.Reader) error {
 	b, err := io.ReadAll(r)
 	x.s.mu.Lock()
 	defer x.s.mu.Unlock()
+	if err == nil && x.s.spit != nil {
+		return x.s.spit
+	}
 	x.s.mails, x.s.to = append(x.s.mails, string(b)), append(x.s.to, x.to)
 	return err
 }
 
-func (*mailSession) Reset() {}
+// Reset is called when a message has been answered.
+func (x *mailSession) Reset() {
+	x.s.mu.Lock()
+	defer x.s.mu.Unlock()
+	if x.s.hang && len(x.s.mails) > 0 {
+		_ = x.conn.Close() // that is the point
+	}
+}
 
 func (*mailSession) Logout() error { return nil }
 

@@ -23,6 +23,11 @@ const (
 	troubled = 48 // of those, over channels that failed last time
 	each     = 4  // at a time over one channel that works; over any other, one
 
+	// fresh is how many attempts may be younger than freshFor. What is not urgent to a tenth of a second waits in the
+	// database instead of at the receivers' doors: whatever is under way when a process is killed is sent once more.
+	fresh    = 8
+	freshFor = 250 * time.Millisecond
+
 	// robotPause parts messages of one robot: the platforms take 20 a minute.
 	robotPause = 3 * time.Second
 )
@@ -141,7 +146,12 @@ func (n *Notifier) dispatch(ctx context.Context, under *sync.WaitGroup) error {
 		}
 		n.giveBack(c, free-len(list))
 		for _, d := range list {
-			under.Go(func() { n.attempt(ctx, c, d) })
+			over := n.ageing()
+			under.Go(func() {
+				n.attempt(ctx, c, d)
+				over()
+				n.Wake()
+			})
 		}
 	}
 	return errors.Join(errs...)
@@ -167,7 +177,7 @@ func (n *Notifier) take(c *engine.Channel, now time.Time) int {
 	if h.well && !c.Kind.Group() {
 		limit = each
 	}
-	free := min(limit-h.busy, workers-all)
+	free := min(limit-h.busy, workers-all, fresh-n.fresh)
 	if h.ill {
 		free = min(free, troubled-bad)
 	}
@@ -175,13 +185,29 @@ func (n *Notifier) take(c *engine.Channel, now time.Time) int {
 		return 0
 	}
 	h.busy += free
+	n.fresh += free
 	return free
+}
+
+// ageing counts an attempt as fresh until it is over, which the caller says, or for freshFor.
+func (n *Notifier) ageing() (over func()) {
+	age := sync.OnceFunc(func() {
+		n.mu.Lock()
+		n.fresh--
+		n.mu.Unlock()
+	})
+	timer := time.AfterFunc(freshFor, func() { age(); n.Wake() })
+	return func() {
+		timer.Stop()
+		age()
+	}
 }
 
 func (n *Notifier) giveBack(c *engine.Channel, unused int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.healths[c.ID].busy -= unused
+	n.fresh -= unused
 }
 
 // attempt sends one delivery and writes what became of it. The process may be told to stop meanwhile: the receiver
@@ -189,10 +215,17 @@ func (n *Notifier) giveBack(c *engine.Channel, unused int) {
 func (n *Notifier) attempt(ctx context.Context, c *engine.Channel, d engine.Delivery) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.Timeout)
 	defer cancel()
-	began := n.Engine.Now()
+	began := time.Now() // not the engine's clock, which may be set back meanwhile
 	n.metrics.attempts.Add(1)
 	answer, err := n.send(ctx, c, &d)
-	took := n.Engine.Now().Sub(began)
+	took := time.Since(began)
+	if errors.Is(err, errLeaseOver) {
+		n.mu.Lock()
+		n.healths[c.ID].busy--
+		n.mu.Unlock()
+		n.Log.Warn("delivery left to the next", slog.String("delivery", d.ID))
+		return
+	}
 	n.conclude(&d, answer, err)
 
 	finish, done := context.WithTimeout(context.WithoutCancel(ctx), n.lease()-n.Timeout)
@@ -216,7 +249,6 @@ func (n *Notifier) attempt(ctx context.Context, c *engine.Channel, d engine.Deli
 	case d.State == engine.DeliveryDead:
 		n.Log.Warn("delivery given up", slog.String("delivery", d.ID), slog.String("channel", string(c.ID)), slog.Int("attempts", d.Attempts), slog.String("why", d.Answer))
 	}
-	n.Wake()
 }
 
 // conclude sets what follows from an attempt.
@@ -259,8 +291,15 @@ func (n *Notifier) send(ctx context.Context, c *engine.Channel, d *engine.Delive
 	if err != nil {
 		return "", err
 	}
+	// A process that was held up since it claimed must not begin what another may begin at the same time.
+	if d.LeaseUntil != nil && n.now().After(d.LeaseUntil.Add(-n.Timeout)) {
+		return "", errLeaseOver
+	}
 	return s.Send(ctx, m)
 }
+
+// errLeaseOver says that the lease will not last for an attempt.
+var errLeaseOver = errors.New("the lease is over")
 
 // message composes a delivery.
 func (n *Notifier) message(ctx context.Context, d *engine.Delivery) (Message, error) {

@@ -101,6 +101,9 @@ func (n Network) client(timeout time.Duration) *http.Client {
 	}
 }
 
+// errUnread says that a receiver agreed, but the rest of its answer did not come.
+var errUnread = errors.New("the answer broke off")
+
 // post sends a body, now, and returns the answer's. Any status but 2xx is a refusal.
 func post(ctx context.Context, c *http.Client, target string, header http.Header, body []byte, now time.Time) ([]byte, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
@@ -118,12 +121,12 @@ func post(ctx context.Context, c *http.Client, target string, header http.Header
 	got, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	answer := "HTTP " + strconv.Itoa(resp.StatusCode) + " " + shown(got)
 	if err != nil {
-		return nil, answer, withoutURL(err)
+		err = errors.Join(errUnread, withoutURL(err))
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return got, answer, &Refusal{Why: answer, Never: resp.StatusCode == http.StatusGone, After: retryAfter(resp.Header.Get("Retry-After"), now)}
 	}
-	return got, answer, nil
+	return got, answer, err
 }
 
 // withoutURL takes the address out of an error: it may hold a key.

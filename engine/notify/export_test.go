@@ -12,3 +12,6 @@ func When(now time.Time, cal *calendar.Calendar, site engine.Site, s engine.Noti
 	h := &house{now: now, cal: cal, site: site}
 	return h.when(s, isUrgent, false)
 }
+
+// Mac is what all signatures are made of.
+func Mac(key, text string) string { return mac([]byte(key), text) }

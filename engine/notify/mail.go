@@ -67,7 +67,8 @@ func (s *mailer) Send(ctx context.Context, m Message) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
+	// Once the server has taken the message it has it, however badly the rest of the conversation ends.
+	if err := client.DialAndSendWithContext(ctx, msg); err != nil && !msg.IsDelivered() {
 		return "", s.refusal(err)
 	}
 	return strings.TrimSpace("250 " + msg.ServerResponse()), nil

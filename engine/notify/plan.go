@@ -337,7 +337,8 @@ func (n *Notifier) lookBack() time.Duration {
 // planEntries plans the entries since a moment that a program has not been told.
 func (n *Notifier) planEntries(ctx context.Context, c *engine.Channel, from time.Time) (int, error) {
 	now := n.now()
-	if earliest := now.Add(-maxLag); from.Before(earliest) {
+	// A clock that was ahead, and has been put right, has left its mark ahead.
+	if earliest := now.Add(-maxLag); from.Before(earliest) || from.After(now) {
 		from = earliest
 	}
 	if from.Before(c.CreatedAt) { // what happened before is not its business

@@ -103,14 +103,20 @@ var tooMany = map[int]bool{45009: true, 130101: true, 410100: true, 9499: true, 
 
 // SignDingTalk signs the moment of a message in milliseconds as 钉钉 asks for; the caller escapes it for the address.
 func SignDingTalk(key string, millis int64) string {
-	mac := hmac.New(sha256.New, []byte(key))
-	mac.Write([]byte(strconv.FormatInt(millis, 10) + "\n" + key))
-	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	return mac([]byte(key), strconv.FormatInt(millis, 10)+"\n"+key)
 }
 
 // SignFeishu signs the moment of a message in seconds as 飞书 asks for: the moment and the key together are the key
 // over nothing.
 func SignFeishu(key string, seconds int64) string {
-	mac := hmac.New(sha256.New, []byte(strconv.FormatInt(seconds, 10)+"\n"+key))
-	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	return mac([]byte(strconv.FormatInt(seconds, 10)+"\n"+key), "")
+}
+
+// mac is what all signatures here are made of: HMAC with SHA-256, in base64.
+func mac(key []byte, parts ...string) string {
+	m := hmac.New(sha256.New, key)
+	for _, p := range parts {
+		m.Write([]byte(p))
+	}
+	return base64.StdEncoding.EncodeToString(m.Sum(nil))
 }

@@ -2,7 +2,7 @@ package notify
 
 import (
 	"context"
-	"errors"
+	"log/slog"
 	"strings"
 
 	"bihuan/engine"
@@ -105,20 +105,28 @@ func (n *Notifier) compose(ctx context.Context, v voice, things []thing, person 
 	if !person {
 		return subject, subject + "\n\n" + strings.TrimSpace(b.String()), nil
 	}
-	if n.Checkpoint != nil {
-		line, err := n.Checkpoint(ctx)
-		if err != nil && !errors.Is(err, engine.ErrNotFound) {
-			return "", "", err
-		}
-		if err == nil {
-			b.WriteString(v.say("notify.say.checkpoint", "checkpoint", line) + "\n\n")
-		}
+	if line := n.checkpoint(ctx); line != "" {
+		b.WriteString(v.say("notify.say.checkpoint", "checkpoint", line) + "\n\n")
 	}
 	b.WriteString(v.say("notify.say.footer"))
 	if n.PublicURL != "" {
 		b.WriteString("\n" + strings.TrimSuffix(n.PublicURL, "/") + "/notices")
 	}
 	return subject, b.String(), nil
+}
+
+// checkpoint returns the newest line that proves the trail, "" if there is none. People are told without it rather
+// than not at all.
+func (n *Notifier) checkpoint(ctx context.Context) string {
+	if n.Checkpoint == nil {
+		return ""
+	}
+	line, err := n.Checkpoint(ctx)
+	if err != nil {
+		n.Log.WarnContext(ctx, "a message goes without checkpoint", slog.Any("error", err))
+		return ""
+	}
+	return strings.TrimSpace(line)
 }
 
 // things returns what a delivery tells, in the order in which it was owed.

@@ -3,6 +3,8 @@ package notify_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -88,6 +90,7 @@ func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the caller has gone
 	if !c.healed.Load() {
 		wait := time.Duration(0)
 		switch manner(i) {
@@ -117,7 +120,7 @@ func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Three replicas of which one is killed every five seconds, receivers of which a third hang, fail or are slow: every
 // message arrives, healthy receivers wait for nobody, and neither do the people who work meanwhile.
 func TestTorture(t *testing.T) {
-	messages, every, timeout := 400, 2*time.Second, time.Second
+	messages, every, timeout := 400, 2*time.Second, 4*time.Second
 	if s := os.Getenv(fullTorture); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
@@ -201,7 +204,7 @@ func TestTorture(t *testing.T) {
 			_ = r.Wait()
 		}
 	}()
-	kills := 0
+	var kills []time.Time
 	stopKilling := make(chan struct{})
 	var killing sync.WaitGroup
 	killing.Go(func() {
@@ -214,10 +217,10 @@ func TestTorture(t *testing.T) {
 			case <-ticker.C:
 			}
 			at := 1 + i%2
+			kills = append(kills, time.Now())
 			_ = replicas[at].Process.Kill() // it may have gone by itself, which start shows
 			_ = replicas[at].Wait()
 			replicas[at] = start()
-			kills++
 		}
 	})
 
@@ -301,27 +304,28 @@ func TestTorture(t *testing.T) {
 	})
 	close(stopKilling)
 	killing.Wait()
-	after := memory(replicas[0].Process.Pid)
+	grown := memory(replicas[0].Process.Pid)
 
-	var took []time.Duration
-	doubles := 0
+	var took, doubles []time.Duration // doubles: how long after a kill, or before it, the first of the two arrived
 	for entry, d := range crowd.entries(t, db) {
 		if healthy(d) {
 			took = append(took, d.at.Sub(at[entry]))
-			doubles += d.times - 1
+			for range d.times - 1 {
+				doubles = append(doubles, slices.MinFunc(after(d.at, kills), func(a, b time.Duration) int { return int(a.Abs() - b.Abs()) }))
+			}
 		}
 	}
 	slices.Sort(took)
 	p95 := took[len(took)*95/100]
-	t.Logf("%d messages, %d kills; to healthy receivers: median %v, p95 %v, slowest %v, doubles %d; slowest act %v; memory %d → %d MiB",
-		messages, kills, took[len(took)/2], p95, took[len(took)-1], doubles, time.Duration(slowest.Load()), before>>20, after>>20)
-	// Whatever a replica had asked and not yet written down when it was killed is asked again. How much that is depends
-	// on how slow the machine is.
-	if doubles > 4*kills || os.Getenv(fullTorture) != "" && doubles > kills {
-		t.Errorf("%d doubles after %d kills", doubles, kills)
+	t.Logf("%d messages, %d kills; to healthy receivers: median %v, p95 %v, slowest %v, doubles %d %v; slowest act %v; memory %d → %d MiB",
+		messages, len(kills), took[len(took)/2], p95, took[len(took)-1], len(doubles), doubles, time.Duration(slowest.Load()), before>>20, grown>>20)
+	// Whatever a replica had asked and not yet written down when it was killed is asked again: the more, the longer
+	// receivers take to answer, which on a machine that others use as well is out of our hands.
+	if len(doubles) > 4*len(kills) || os.Getenv(fullTorture) != "" && len(doubles) > len(kills) {
+		t.Errorf("%d doubles after %d kills", len(doubles), len(kills))
 	}
-	if after > before+64<<20 {
-		t.Errorf("memory grew from %d to %d MiB", before>>20, after>>20)
+	if grown > before+64<<20 {
+		t.Errorf("memory grew from %d to %d MiB", before>>20, grown>>20)
 	}
 	if os.Getenv(fullTorture) != "" { // limits of time are for a machine that is ours alone
 		if p95 > 2*time.Second {
@@ -349,6 +353,15 @@ func TestTorture(t *testing.T) {
 	if lost > 0 {
 		t.Errorf("%d deliveries were given up or never tried", lost)
 	}
+}
+
+// after returns how long after each of the moments another one was.
+func after(at time.Time, moments []time.Time) []time.Duration {
+	out := []time.Duration{math.MaxInt64} // no moment at all
+	for _, m := range moments {
+		out = append(out, at.Sub(m))
+	}
+	return out
 }
 
 // delivered is what arrived of an entry.
