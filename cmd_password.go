@@ -72,3 +72,25 @@ func (s *session) readPassword(in *os.File, login string) (string, error) {
 	}
 	return text, nil
 }
+
+type userResetTOTPCmd struct {
+	database
+	Login string `arg:""`
+}
+
+// Help returns the examples.
+func (userResetTOTPCmd) Help() string {
+	return "bihuan user reset-totp zhangsan --db sqlite:bihuan.db"
+}
+
+// Run removes the one-time codes of somebody who has lost the device that makes them.
+func (x *userResetTOTPCmd) Run(ctx context.Context, s *session) error {
+	return s.withEngine(ctx, x.database, func(e *engine.Engine) error {
+		u, err := e.RemoveSeed(ctx, engine.Operator(), x.Login)
+		if err != nil {
+			return err
+		}
+		s.say("totp.removed", "login", u.Login)
+		return nil
+	})
+}

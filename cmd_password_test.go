@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"bihuan/engine"
+	"bihuan/engine/secret"
 	"bihuan/storage"
+	"bihuan/workflows"
 )
 
 // typed makes a text the program's standard input until the test ends.
@@ -97,4 +99,37 @@ func TestGeneratedPassword(t *testing.T) {
 	if a := call(t, nil, "user", "password", "zhang", "--generate", "--db", dsn); a.code != exitFailed || a.out != "" || !strings.Contains(a.err, "停用") {
 		t.Errorf("a closed account: exit %d: %s%s", a.code, a.out, a.err)
 	}
+}
+
+func TestResetTOTP(t *testing.T) {
+	dsn := fresh(t)
+	must(t, "user", "add", "zhang", "张三", "--db", dsn)
+	if a := call(t, nil, "user", "reset-totp", "zhang", "--db", dsn); a.code != 1 || !strings.Contains(a.err, "没有启用动态口令") {
+		t.Errorf("without codes: %+v", a)
+	}
+	db, err := storage.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	box, err := secret.New(secret.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(t.Context(), engine.Config{Store: db, Secrets: box, Compile: workflows.Compile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := e.User(t.Context(), "zhang")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.NewSeed(t.Context(), engine.Actor{ID: u.ID, Via: engine.ViaConsole}, []byte("12345678901234567890"), 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, must(t, "user", "reset-totp", "zhang", "--db", dsn), "已停用 zhang 的动态口令")
+	if u, err = e.User(t.Context(), "zhang"); err != nil || u.TwoFactor {
+		t.Errorf("user %+v (%v)", u, err)
+	}
+	contains(t, must(t, "audit", "list", "--db", dsn), "remove_totp")
 }

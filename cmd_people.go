@@ -90,6 +90,8 @@ type userCmd struct {
 	Disable  userDisableCmd  `cmd:""`
 	Enable   userEnableCmd   `cmd:""`
 	Leave    userLeaveCmd    `cmd:""`
+
+	ResetTOTP userResetTOTPCmd `cmd:"" name:"reset-totp"`
 }
 
 type userAddCmd struct {

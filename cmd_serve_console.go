@@ -29,3 +29,12 @@ func compare(before, after *engine.Workflow) []console.Difference {
 	}
 	return out
 }
+
+// roles are the roles with the words of a set-up.
+func roles(words []string) []engine.Role {
+	var out []engine.Role
+	for _, w := range words {
+		out = append(out, engine.Role(w))
+	}
+	return out
+}

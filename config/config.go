@@ -31,6 +31,7 @@ type Config struct {
 	Board bool `yaml:"board"`
 	// Passwords is the profile that passwords must meet: standard, or mlps as assessors of 等级保护 ask for.
 	Passwords string `yaml:"passwords"`
+	SignIn    SignIn `yaml:"sign_in"`
 	// SecretKey encrypts what has to be stored and read back, such as passwords of mail servers: 32 bytes in base64.
 	// Further keys behind the first, parted by commas, only open what they sealed before it; empty for none.
 	SecretKey string `yaml:"secret_key"`
@@ -80,6 +81,16 @@ type Notify struct {
 	// inside.
 	Networks string `yaml:"networks"`
 }
+
+// SignIn says how people sign in.
+type SignIn struct {
+	// SecondFactor are the roles whose holders must sign in with one-time codes besides the password, parted by commas:
+	// secretary, supervisor, leader, inspector, admin, security. Everybody may. It needs SecretKey.
+	SecondFactor string `yaml:"second_factor"`
+}
+
+// Roles are those of SecondFactor.
+func (s SignIn) Roles() []string { return strings.FieldsFunc(s.SecondFactor, separator) }
 
 // Limits bound what one caller may ask of the process.
 type Limits struct {

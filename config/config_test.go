@@ -400,6 +400,22 @@ func TestSecretsAndNetworks(t *testing.T) {
 	}
 }
 
+// One-time codes are asked of roles that there are, and only where seeds can be sealed.
+func TestSecondFactorRoles(t *testing.T) {
+	good := strings.Repeat("A", 43) + "="
+	for _, tt := range []struct{ roles, key, wrong string }{
+		{"", "", ""}, {"leader, admin security", good, ""}, {"leader", "", "needs a secret_key"}, {"leader,boss", good, `not "boss"`},
+	} {
+		c, err := Load("", lookup(map[string]string{"BIHUAN_SIGN_IN_SECOND_FACTOR": tt.roles, "BIHUAN_SECRET_KEY": tt.key}), nil)
+		if tt.wrong == "" && err != nil || tt.wrong != "" && (err == nil || !strings.Contains(err.Error(), tt.wrong)) {
+			t.Errorf("%q: %v, want %q", tt.roles, err, tt.wrong)
+		}
+		if tt.roles == "leader, admin security" && !slices.Equal(c.SignIn.Roles(), []string{"leader", "admin", "security"}) {
+			t.Errorf("roles %v", c.SignIn.Roles())
+		}
+	}
+}
+
 func TestBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := Bytes(rapid.Int64Min(0).Draw(t, "bytes"))

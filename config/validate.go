@@ -29,6 +29,7 @@ func (c Config) Validate() error {
 	}
 	v.publicURL(c.PublicURL)
 	v.secretKey(c.SecretKey)
+	v.secondFactor(c)
 	v.timezone(c.Timezone)
 	v.oneOf("passwords", c.Passwords, "standard", "mlps")
 	v.oneOf("language", c.Language, "zh-CN", "en")
@@ -167,6 +168,18 @@ func (v *validator) secretKey(keys string) {
 			v.complain("secret_key", "应为 32 字节的 Base64，可用 openssl rand -base64 32 生成", "must be 32 bytes in base64; make one with: openssl rand -base64 32")
 			return
 		}
+	}
+}
+
+// roles are those that may be asked for one-time codes.
+var roles = []string{"secretary", "supervisor", "leader", "inspector", "admin", "security"}
+
+func (v *validator) secondFactor(c Config) {
+	for _, role := range c.SignIn.Roles() {
+		v.oneOf("sign_in.second_factor", role, roles...)
+	}
+	if len(c.SignIn.Roles()) > 0 && c.SecretKey == "" {
+		v.complain("sign_in.second_factor", "需要先设置 secret_key", "needs a secret_key")
 	}
 }
 

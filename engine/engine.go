@@ -23,7 +23,7 @@ type Config struct {
 	Now      func() time.Time                       // nil: time.Now
 	NewID    func() string                          // nil: UUIDv7
 	Log      *slog.Logger                           // nil: discarded
-	Secrets  *secret.Box                            // seals what channels need to know; nil: no channel can be stored
+	Secrets  *secret.Box                            // seals what is stored and read back; nil: neither channels nor one-time codes
 }
 
 // Engine carries out commands. It is safe for concurrent use; replicas over one database need not know of each

@@ -32,6 +32,11 @@ type Session struct {
 	ExpiresAt   time.Time  `json:"expires_at"` // however busy it is
 	EndedAt     *time.Time `json:"ended_at,omitempty"`
 	Via         string     `json:"via"`
+	Method      string     `json:"method"`    // how its user was identified: password, or the id of another way in
+	Pending     bool       `json:"-"`         // the one-time code is still missing; good for nothing but giving it
+	ProvedAt    time.Time  `json:"proved_at"` // when its user last proved who they are
+	Agent       string     `json:"agent"`     // the browser, in its own words
+	Address     string     `json:"address"`   // from where it began
 }
 
 // Attempt is one try to sign in, which counts from before it is evaluated until it succeeds or grows old.

@@ -100,6 +100,7 @@ type User struct {
 	Personal  string    `json:"personal"` // hex commitment to Login and Name
 	Disabled  bool      `json:"disabled,omitempty"`
 	Grants    []Grant   `json:"grants,omitempty" gorm:"serializer:json"`
+	TwoFactor bool      `json:"two_factor,omitempty"` // signs in with one-time codes besides
 	CreatedAt time.Time `json:"created_at" gorm:"autoCreateTime:false"`
 	Version   int64     `json:"version"`
 }

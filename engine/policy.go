@@ -10,7 +10,7 @@ import "slices"
 // database anyway and sets up.
 var officePolicy = map[string]Role{
 	"add_unit": Admin, "rename_unit": Admin, "move_unit": Admin,
-	"add_user": Admin, "enable": Admin, "disable": Admin, "set_password": Admin, "end_sessions": Admin, "open_work": Admin, "leave": Admin,
+	"add_user": Admin, "enable": Admin, "disable": Admin, "set_password": Admin, "remove_totp": Admin, "end_sessions": Admin, "open_work": Admin, "leave": Admin,
 	"import_people": Admin,
 	"publish":       Admin, "repin": Admin, "load_calendar": Admin,
 	"channel": Admin, "settings": Admin, "wording": Admin, "replay": Admin,
@@ -18,7 +18,7 @@ var officePolicy = map[string]Role{
 }
 
 // personalPolicy lists what everybody may do about themselves.
-var personalPolicy = []string{"sign_in", "sign_out", "issue_token", "revoke_token", "delegate", "end_delegation", "end_sessions", "set_password", "totp",
+var personalPolicy = []string{"sign_in", "sign_out", "issue_token", "revoke_token", "delegate", "end_delegation", "end_sessions", "set_password", "enrol_totp", "renew_recovery", "remove_totp",
 	"settings", "new_feed", "end_feed"}
 
 // Policy is one row of what an action needs, for people to read.

@@ -60,6 +60,7 @@ type Record struct {
 	Definition *Definition
 	Days       []calendar.Day // replaces the years that occur in it
 	Password   *Password      // beside User, whose version it changes
+	Factor     *FactorChange  // likewise
 	Setup      []byte         // hash of the set-up token that is used up; ErrConflict if it does not hold or there are users
 	Vacated    string         // a path under which no unit may be left when all is written, else ErrConflict
 	List       *List

@@ -88,6 +88,10 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	if r.Password != nil {
 		add(passwordStep(r.Password))
 	}
+	if r.Factor != nil && r.User != nil {
+		factor, factorErr := factorSteps(r.User, r.Factor)
+		steps, err = append(steps, factor...), errors.Join(err, factorErr)
+	}
 	if r.Token != nil {
 		t := tokens
 		if r.Base > 0 { // when it was last used is not the token's change

@@ -63,6 +63,13 @@ func (db *DB) TouchSession(ctx context.Context, hash []byte, seen time.Time) err
 	}, func() (bool, error) { return false, nil })
 }
 
+// ProveSession notes that the user of a session has proved who they are at a moment.
+func (db *DB) ProveSession(ctx context.Context, hash []byte, at time.Time) error {
+	return db.alone(ctx, func(tx *gorm.DB) error {
+		return tx.Exec("UPDATE sessions SET proved_at = ? WHERE hash = ? AND NOT pending", micro(at), hash).Error
+	}, func() (bool, error) { return false, nil })
+}
+
 // EndSessions ends the user's sessions that have not ended, or the one with the hash if one is given, and returns
 // how many those were.
 func (db *DB) EndSessions(ctx context.Context, user engine.UserID, hash []byte, at time.Time) (n int64, err error) {
@@ -87,7 +94,7 @@ func (db *DB) KnownDevice(ctx context.Context, user engine.UserID, device []byte
 	if !canonicalID(string(user)) {
 		return false, nil
 	}
-	err := db.reader(ctx).Raw("SELECT count(*) FROM sessions WHERE device = ? AND user_id = ? AND created_at >= ?",
+	err := db.reader(ctx).Raw("SELECT count(*) FROM sessions WHERE device = ? AND user_id = ? AND created_at >= ? AND NOT pending",
 		device, string(user), micro(since)).Scan(&n).Error
 	return n > 0, err
 }

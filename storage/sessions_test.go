@@ -15,7 +15,8 @@ import (
 func session(u engine.User, name string, at time.Time) engine.Session {
 	at = at.UTC().Truncate(time.Microsecond)
 	return engine.Session{Hash: key(name), Device: key("device " + name), UserID: u.ID, UserVersion: u.Version,
-		CreatedAt: at, SeenAt: at, ExpiresAt: at.Add(12 * time.Hour), Via: engine.ViaConsole}
+		CreatedAt: at, SeenAt: at, ExpiresAt: at.Add(12 * time.Hour), Via: engine.ViaConsole,
+		Method: "password", ProvedAt: at, Agent: "a browser 浏览器", Address: "10.0.0.1"}
 }
 
 func TestSession(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package auth lets people with a password in and out: accounts of the site's own, and sessions kept on the server.
+// Package auth lets people in and out: with a password and a one-time code, by sessions kept on the server.
 //
 // What must always hold:
 //
@@ -10,6 +10,8 @@
 //   - Strangers can make an account's owner wait on a new device, for minutes; never on one that the owner knows,
 //     and never everybody behind an address.
 //   - Whether a session holds is looked up with every request. What ends it on one replica ends it on all.
+//   - A one-time code and a recovery code are used up in the database before they let anybody in: each works once, on
+//     one replica. Until then the session is good for nothing else.
 //   - Whoever was let in stands in the trail, or is not let in.
 package auth
 
@@ -47,6 +49,17 @@ type Sessions interface {
 	// EndSessions ends all of the user's sessions, or the one with the hash, and returns how many it ended.
 	EndSessions(ctx context.Context, user engine.UserID, hash []byte, at time.Time) (int64, error)
 	KnownDevice(ctx context.Context, user engine.UserID, device []byte, since time.Time) (bool, error)
+	// ProveSession notes that its user has proved again who they are.
+	ProveSession(ctx context.Context, hash []byte, at time.Time) error
+}
+
+// Factors keeps what people give besides a password; storage implements it. Seeds are set through the engine.
+type Factors interface {
+	// SecondFactor returns engine.ErrNotFound for somebody without one-time codes; left is of recovery codes.
+	SecondFactor(ctx context.Context, user engine.UserID) (f engine.SecondFactor, left int, err error)
+	// UseStep and UseRecovery use a code up, and tell whether it was still good.
+	UseStep(ctx context.Context, user engine.UserID, step int64) (bool, error)
+	UseRecovery(ctx context.Context, user engine.UserID, hash []byte, at time.Time) (bool, error)
 }
 
 // Passwords keeps what signing in needs; storage implements it. Passwords are set through the engine.
@@ -66,19 +79,23 @@ type Passwords interface {
 	SetupOpen(ctx context.Context, hash []byte, now time.Time) (bool, error)
 }
 
-// Store is both.
+// Store is all of them.
 type Store interface {
 	Sessions
 	Passwords
+	Factors
 }
 
 // Config is what a Door is made of.
 type Config struct {
 	Engine *engine.Engine
 	Store  Store
-	Policy Policy           // the zero value is Standard
-	Now    func() time.Time // nil: the engine's
-	Log    *slog.Logger     // nil: discarded
+	Policy Policy // the zero value is Standard
+	Issuer string // what authenticator apps show beside an account; "": 闭环
+	// SecondFactor are the roles whose holders need one-time codes; others may have them.
+	SecondFactor []engine.Role
+	Now          func() time.Time // nil: the engine's
+	Log          *slog.Logger     // nil: discarded
 }
 
 // Door signs people in and out. It is safe for concurrent use; replicas over one database need not know of each
@@ -99,6 +116,9 @@ func New(c Config) (*Door, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Issuer == "" {
+		c.Issuer = "闭环"
 	}
 	return &Door{Config: c, check: verify}, nil
 }

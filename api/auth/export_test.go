@@ -7,6 +7,7 @@ var (
 	Place      = place
 	Parameters = parameters
 	Limits     = limits
+	CodeLimits = codeLimits
 	CommonText = commonText
 )
 

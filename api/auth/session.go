@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"bihuan/api/request"
@@ -52,15 +54,51 @@ func WithDevice(ctx context.Context, device string) context.Context {
 	return context.WithValue(ctx, deviceKey{}, device)
 }
 
+type agentKey struct{}
+
+// WithAgent tells what the browser calls itself, so that people know their sessions from one another.
+func WithAgent(ctx context.Context, agent string) context.Context {
+	return context.WithValue(ctx, agentKey{}, agent)
+}
+
+// maxAgent is how much is kept of what a browser calls itself, in characters.
+const maxAgent = 250
+
+func agent(ctx context.Context) string {
+	s, _ := ctx.Value(agentKey{}).(string)
+	r := []rune(strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), ""))
+	return string(r[:min(len(r), maxAgent)])
+}
+
+// arrival is how somebody came in.
+type arrival struct {
+	method  string // how they were identified
+	address string // from where, as place writes it
+	agent   string // "": what ctx says
+	pending bool   // the one-time code is missing
+}
+
 // open makes a session with an id of its own and returns its cookie.
-func (d *Door) open(ctx context.Context, u engine.User) (string, error) {
+func (d *Door) open(ctx context.Context, u engine.User, a arrival) (string, error) {
 	cookie, now := newSecret(), d.now()
 	s := engine.Session{Hash: digest(cookie), Device: digest(Device(cookie)), UserID: u.ID, UserVersion: u.Version,
-		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(Longest), Via: engine.ViaConsole}
+		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(Longest), Via: engine.ViaConsole, Method: a.method, Pending: a.pending, ProvedAt: now,
+		Agent: a.agent, Address: a.address}
+	if s.Agent == "" {
+		s.Agent = agent(ctx)
+	}
+	if a.pending {
+		s.ExpiresAt = now.Add(pendingLife)
+	}
 	if err := d.Store.OpenSession(ctx, s, now.Add(-DeviceKnown)); err != nil {
 		return "", err
 	}
 	return cookie, nil
+}
+
+// reopen makes a session in the place of one that an act of its user has ended, all others with it.
+func (d *Door) reopen(ctx context.Context, s engine.Session, after engine.User) (string, error) {
+	return d.open(ctx, after, arrival{method: s.Method, address: s.Address, agent: s.Agent})
 }
 
 // session returns the session of a cookie if it holds, with its user.
@@ -83,11 +121,15 @@ func holds(s engine.Session, u engine.User, now time.Time) bool {
 }
 
 // Actor tells who holds the session. A session that does not hold (any more) is Denied. Somebody who has to choose
-// another password first is a user without being an actor: the error wraps ErrMustChange.
+// another password first, give a one-time code or set those up is a user without being an actor: the error wraps
+// ErrMustChange, ErrCode or ErrEnrol.
 func (d *Door) Actor(ctx context.Context, cookie string) (engine.Actor, engine.User, error) {
 	s, u, p, err := d.session(ctx, cookie)
 	if err != nil {
 		return engine.Actor{}, engine.User{}, err
+	}
+	if s.Pending {
+		return engine.Actor{}, u, &engine.Error{Kind: engine.Required, Key: "totp.needed", Err: ErrCode}
 	}
 	now := d.now()
 	if !now.Before(s.SeenAt.Add(touchEvery)) {
@@ -99,6 +141,9 @@ func (d *Door) Actor(ctx context.Context, cookie string) (engine.Actor, engine.U
 		return engine.Actor{}, u, &engine.Error{Kind: engine.Required, Key: "password.must_change", Err: ErrMustChange}
 	}
 	a, err := d.Engine.Actor(ctx, u, engine.ViaConsole, request.From(ctx).ID)
+	if err == nil && !u.TwoFactor && slices.ContainsFunc(a.Grants, func(g engine.Grant) bool { return slices.Contains(d.SecondFactor, g.Role) }) {
+		return engine.Actor{}, u, &engine.Error{Kind: engine.Required, Key: "totp.enrol_first", Err: ErrEnrol}
+	}
 	return a, u, err
 }
 

@@ -52,7 +52,9 @@ func (d *Door) SignIn(ctx context.Context, login, password, addr string) (cookie
 			data["rehashed"] = true
 		}
 	}
-	if cookie, err = d.admit(ctx, t.user, data); err != nil {
+	// The codes come second: whoever does not know the password learns nothing of them.
+	a := arrival{method: "password", address: t.Address, pending: t.user.TwoFactor}
+	if cookie, err = d.admit(ctx, t.user, a, data); err != nil {
 		return "", engine.User{}, err
 	}
 	return cookie, t.user, nil
@@ -68,18 +70,23 @@ func (d *Door) Admit(ctx context.Context, login, method string) (cookie string, 
 	if err != nil {
 		return "", engine.User{}, err
 	}
-	if cookie, err = d.admit(ctx, u, map[string]any{"method": method}); err != nil {
+	if cookie, err = d.admit(ctx, u, arrival{method: method}, map[string]any{"method": method}); err != nil {
 		return "", engine.User{}, err
 	}
 	return cookie, u, nil
 }
 
-// admit lets somebody in. The entry comes first: nobody is in of whom the trail does not know.
-func (d *Door) admit(ctx context.Context, u engine.User, data map[string]any) (string, error) {
-	if err := d.Engine.Note(ctx, d.actor(ctx, u), "sign_in", data); err != nil {
+// admit lets somebody in, or, where the second step is missing, up to it. The entry comes first: nobody is in of whom
+// the trail does not know.
+func (d *Door) admit(ctx context.Context, u engine.User, a arrival, data map[string]any) (string, error) {
+	action := "sign_in"
+	if a.pending {
+		action = "sign_in_begun"
+	}
+	if err := d.Engine.Note(ctx, d.actor(ctx, u), action, data); err != nil {
 		return "", err
 	}
-	return d.open(ctx, u)
+	return d.open(ctx, u, a)
 }
 
 // begin looks the account up and the device, without letting anybody see what it found.
@@ -97,29 +104,38 @@ func (d *Door) begin(ctx context.Context, login, addr string) (*attempt, error) 
 	if t.password, err = d.Store.Password(ctx, u.ID); err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return nil, err
 	}
-	if device, ok := ctx.Value(deviceKey{}).(string); ok && digest(device) != nil {
-		known, err := d.Store.KnownDevice(ctx, u.ID, digest(device), t.At.Add(-DeviceKnown))
-		if err != nil {
-			return nil, err
-		}
-		if known {
-			t.Device = digest(device)
-		}
+	return t, d.device(ctx, t)
+}
+
+// device gives the attempt the browser's device, if the user has signed in with it before.
+func (d *Door) device(ctx context.Context, t *attempt) error {
+	device, ok := ctx.Value(deviceKey{}).(string)
+	if !ok || digest(device) == nil {
+		return nil
 	}
-	return t, nil
+	known, err := d.Store.KnownDevice(ctx, t.user.ID, digest(device), t.At.Add(-DeviceKnown))
+	if err == nil && known {
+		t.Device = digest(device)
+	}
+	return err
+}
+
+// count counts an attempt before it is evaluated, or refuses it because too many were made before.
+func (d *Door) count(ctx context.Context, t *attempt, limits engine.AttemptLimits) error {
+	until, err := d.Store.Attempt(ctx, t.Attempt, limits)
+	if err != nil || until.IsZero() {
+		return err
+	}
+	d.throttled(context.WithoutCancel(ctx), t)
+	minutes := int((until.Sub(t.At) + time.Minute - 1) / time.Minute)
+	return &engine.Error{Kind: engine.Busy, Key: "sign_in.throttled", Args: map[string]any{"minutes": max(1, minutes)}}
 }
 
 // evaluate compares the password, unless too many were tried before. It computes one hash whatever there is to
 // compare with. current tells whether the stored hash has the parameters of today.
 func (d *Door) evaluate(ctx context.Context, t *attempt, password string) (current bool, err error) {
-	until, err := d.Store.Attempt(ctx, t.Attempt, limits)
-	if err != nil {
+	if err := d.count(ctx, t, limits); err != nil {
 		return false, err
-	}
-	if !until.IsZero() {
-		d.throttled(context.WithoutCancel(ctx), t)
-		minutes := int((until.Sub(t.At) + time.Minute - 1) / time.Minute)
-		return false, &engine.Error{Kind: engine.Busy, Key: "sign_in.throttled", Args: map[string]any{"minutes": max(1, minutes)}}
 	}
 	phc := t.password.PHC
 	if phc == "" {
@@ -216,7 +232,7 @@ func place(addr string) string {
 // ChangePassword lets somebody who is signed in choose another password, having shown the present one. All of the
 // user's sessions end, this one too; the answer is the cookie of a new one.
 func (d *Door) ChangePassword(ctx context.Context, cookie, present, next string) (string, error) {
-	s, u, _, err := d.session(ctx, cookie)
+	s, u, err := d.whole(ctx, cookie)
 	if err != nil {
 		return "", err
 	}
@@ -226,17 +242,7 @@ func (d *Door) ChangePassword(ctx context.Context, cookie, present, next string)
 	if normal(next) == normal(present) {
 		return "", refuse("password.same")
 	}
-	account := sha256.Sum256([]byte("account\n" + u.Login))
-	t := &attempt{Attempt: engine.Attempt{ID: uuid.Must(uuid.NewV7()).String(), Account: account[:], Device: s.Device, At: d.now()}, user: u}
-	if t.password, err = d.Store.Password(ctx, u.ID); err != nil && !errors.Is(err, engine.ErrNotFound) {
-		return "", err
-	}
-	if _, err := d.evaluate(ctx, t, present); err != nil {
-		if engine.KindOf(err) == engine.Denied {
-			d.noted(ctx, d.Engine.Note(context.WithoutCancel(ctx), d.actor(ctx, u), "refused",
-				map[string]any{"command": "set_password", "subject": engine.SubjectUser + "/" + string(u.ID), "why": "password.present"}))
-			return "", &engine.Error{Kind: engine.Invalid, Field: "present", Key: "password.present"}
-		}
+	if _, err := d.ownPassword(ctx, s, u, present, "set_password"); err != nil {
 		return "", err
 	}
 	phc, err := Hash(ctx, next)
@@ -247,5 +253,22 @@ func (d *Door) ChangePassword(ctx context.Context, cookie, present, next string)
 	if err != nil {
 		return "", err
 	}
-	return d.open(ctx, after)
+	return d.reopen(ctx, s, after)
+}
+
+// ownPassword compares the present password of somebody who is signed in, for what they want to do with it. A wrong
+// one is Invalid about the field "present", and an entry.
+func (d *Door) ownPassword(ctx context.Context, s engine.Session, u engine.User, present, what string) (current bool, err error) {
+	account := sha256.Sum256([]byte("account\n" + u.Login))
+	t := &attempt{Attempt: engine.Attempt{ID: uuid.Must(uuid.NewV7()).String(), Account: account[:], Device: s.Device, At: d.now()}, user: u}
+	if t.password, err = d.Store.Password(ctx, u.ID); err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return false, err
+	}
+	current, err = d.evaluate(ctx, t, present)
+	if engine.KindOf(err) == engine.Denied {
+		d.noted(ctx, d.Engine.Note(context.WithoutCancel(ctx), d.actor(ctx, u), "refused",
+			map[string]any{"command": what, "subject": engine.SubjectUser + "/" + string(u.ID), "why": "password.present"}))
+		return false, &engine.Error{Kind: engine.Invalid, Field: "present", Key: "password.present"}
+	}
+	return current, err
 }

@@ -14,6 +14,7 @@ type accountView struct {
 	Title, Lead string
 	Alone       bool // without the frame of somebody who is signed in
 	Form        *form
+	Out         bool     // offer to sign out instead
 	Next        []string // what to do on the server after set-up, line by line
 }
 
@@ -31,7 +32,7 @@ func (c *Console) passwordForm(v *visit) form {
 }
 
 func (c *Console) passwordPage(v *visit) error {
-	if v.user.ID == "" && v.mustChange == "" {
+	if v.user.ID == "" && !errors.Is(v.lacks, auth.ErrMustChange) {
 		c.askToSignIn(v)
 		return nil
 	}
@@ -41,14 +42,14 @@ func (c *Console) passwordPage(v *visit) error {
 func (c *Console) showPassword(v *visit, status int, f form) error {
 	view := accountView{Title: v.t("console.password.title"), Lead: v.t("console.password.lead"), Alone: v.user.ID == "", Form: &f}
 	if view.Alone {
-		view.Lead = v.t("console.password.due", "login", v.mustChange)
+		view.Lead = v.t("console.password.due", "login", v.half.Login)
 	}
 	return c.render(v, status, "account", view.Title, view)
 }
 
 // changePassword is open to whoever shows a session, even one whose password is due.
 func (c *Console) changePassword(v *visit) error {
-	if v.user.ID == "" && v.mustChange == "" {
+	if v.user.ID == "" && !errors.Is(v.lacks, auth.ErrMustChange) {
 		c.askToSignIn(v)
 		return nil
 	}

@@ -32,8 +32,8 @@ import (
 type Door interface {
 	// SignIn opens a session. A wrong name or password, or too many tries, is an *engine.Error that people can read.
 	SignIn(ctx context.Context, login, password, addr string) (cookie string, user engine.User, err error)
-	// Actor tells who holds the session. An *engine.Error of kind Denied means that it is over; auth.ErrMustChange
-	// within the error, that its user has to choose another password before anything else.
+	// Actor tells who holds the session. An *engine.Error of kind Denied means that it is over; one of kind Required with
+	// auth.ErrMustChange, auth.ErrCode or auth.ErrEnrol within, that its user has to do this before anything else.
 	Actor(ctx context.Context, cookie string) (engine.Actor, engine.User, error)
 	// SignOut ends the session; one that is over already is no error.
 	SignOut(ctx context.Context, cookie string) error
@@ -43,6 +43,7 @@ type Door interface {
 	Fresh(ctx context.Context) (bool, error)
 	// SetUp makes the root unit and the first administrator with a one-time token.
 	SetUp(ctx context.Context, f auth.First) (engine.User, engine.Unit, error)
+	Codes
 }
 
 // Tray is where a ledger waits between its preview and the import; storage/files implements it.
@@ -148,6 +149,14 @@ var routes = []Route{
 	{"GET", "/assets/:file", true, false, (*Console).asset},
 	{"GET", "/sign-in", true, false, (*Console).signInPage},
 	{"POST", "/sign-in", true, false, (*Console).signIn},
+	{"GET", "/sign-in/code", true, false, (*Console).codePage},
+	{"POST", "/sign-in/code", true, false, (*Console).giveCode},
+	{"GET", "/prove", true, false, (*Console).provePage},
+	{"POST", "/prove", true, false, (*Console).prove},
+	{"GET", "/account/totp", true, false, (*Console).totpPage},
+	{"POST", "/account/totp", true, false, (*Console).enrol},
+	{"POST", "/account/totp/codes", true, false, (*Console).renewRecovery},
+	{"POST", "/account/totp/remove", true, false, (*Console).removeSeed},
 	{"POST", "/sign-out", true, false, (*Console).signOut},
 	{"GET", "/set-up", true, false, (*Console).setUpPage},
 	{"POST", "/set-up", true, false, (*Console).setUp},

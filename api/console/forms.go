@@ -15,7 +15,7 @@ type field struct {
 	Choices               []choice
 	Required              bool
 	Min, Max              string
-	Autocomplete          string // of a password
+	Autocomplete          string // of a password or a code
 	Accept                string // of a file: the kinds to offer
 	Error                 string
 }

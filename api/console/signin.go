@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,10 +34,15 @@ func (c *Console) home(v *visit) error {
 	return nil
 }
 
-// askToSignIn sends somebody without a session to the door, with the way back; and somebody whose password is due to where it is changed.
+// askToSignIn sends somebody without a session to the door, with the way back;
+// and somebody from whom something is wanted first to where it is done.
 func (c *Console) askToSignIn(v *visit) {
-	if v.mustChange != "" {
+	switch {
+	case errors.Is(v.lacks, auth.ErrMustChange):
 		c.leave(v, "/password")
+		return
+	case errors.Is(v.lacks, auth.ErrEnrol):
+		c.leave(v, codesPath)
 		return
 	}
 	next := "/"
@@ -44,6 +50,9 @@ func (c *Console) askToSignIn(v *visit) {
 		next = local(v.g.Request.URL.RequestURI(), "/")
 	}
 	to := "/sign-in"
+	if errors.Is(v.lacks, auth.ErrCode) {
+		to = "/sign-in/code"
+	}
 	if next != "/" {
 		to += "?next=" + url.QueryEscape(next)
 	}
@@ -90,7 +99,7 @@ func (c *Console) signIn(v *visit) error {
 		return err
 	}
 	login, next := strings.TrimSpace(v.g.PostForm("login")), local(v.g.PostForm("next"), "/")
-	cookie, _, err := c.Door.SignIn(auth.WithDevice(v.ctx, auth.KnownDevice(v.g.Request)), login, v.g.PostForm("password"), v.g.ClientIP())
+	cookie, _, err := c.Door.SignIn(v.browser(), login, v.g.PostForm("password"), v.g.ClientIP())
 	if err != nil {
 		status, refused := statuses[engine.KindOf(err)]
 		if !refused || status >= http.StatusInternalServerError {

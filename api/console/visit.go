@@ -38,7 +38,13 @@ type visit struct {
 	actor engine.Actor
 	user  engine.User
 
-	mustChange string // the login of somebody who is signed in and has to choose another password first
+	half  engine.User // somebody who is signed in and has to do something first,
+	lacks error       // namely this: auth.ErrMustChange, auth.ErrCode or auth.ErrEnrol
+}
+
+// browser is the context with what the door wants to know of the browser.
+func (v *visit) browser() context.Context {
+	return auth.WithAgent(auth.WithDevice(v.ctx, auth.KnownDevice(v.g.Request)), v.g.Request.UserAgent())
 }
 
 // visit begins an answer: nothing of it may be stored, framed or taken for something else.
@@ -85,9 +91,14 @@ func (c *Console) recognise(v *visit) error {
 	switch {
 	case engine.KindOf(err) == engine.Denied, errors.Is(err, engine.ErrNotFound):
 		return nil
-	case errors.Is(err, auth.ErrMustChange):
-		v.mustChange = user.Login
-		return nil
+	case engine.KindOf(err) == engine.Required:
+		for _, first := range []error{auth.ErrMustChange, auth.ErrCode, auth.ErrEnrol} {
+			if errors.Is(err, first) {
+				v.half, v.lacks = user, first
+				return nil
+			}
+		}
+		return err
 	case err != nil:
 		return err
 	}
