@@ -6,14 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"bihuan/config"
 	"bihuan/engine"
 	"bihuan/engine/audit"
+	"bihuan/engine/audit/merkle"
 	"bihuan/engine/calendar"
 	"bihuan/engine/message"
 	"bihuan/storage"
+	"bihuan/storage/files"
 )
 
 // Exit codes of "audit verify".
@@ -33,12 +39,16 @@ type auditCmd struct {
 
 type auditVerifyCmd struct {
 	database
-	JSON bool `name:"json"`
+	Known []string `name:"known" placeholder:"FILE" sep:"none"`
+	Key   string   `placeholder:"FILE"`
+	Files string   `placeholder:"DIR"`
+	JSON  bool     `name:"json"`
 }
 
 // Help returns the examples.
 func (auditVerifyCmd) Help() string {
-	return "bihuan audit verify --db sqlite:bihuan.db\nbihuan audit verify --db postgres://bihuan@db.example.edu/bihuan --json"
+	return "bihuan audit verify --db sqlite:bihuan.db\nbihuan audit verify --db postgres://bihuan@db.example.edu/bihuan --json\n" +
+		"bihuan audit verify --db sqlite:bihuan.db --known checkpoint-2026-10.txt --key checkpoint.pub"
 }
 
 // verdict is what audit verify prints for programs.
@@ -50,11 +60,18 @@ type verdict struct {
 
 // Run reads the whole trail and every row that it explains, and changes nothing.
 func (x *auditVerifyCmd) Run(ctx context.Context, s *session) error {
-	c, err := s.config(x.setup, map[string]string{"db": x.DB})
+	c, err := s.config(x.setup, map[string]string{"db": x.DB, "files": x.Files})
 	if err != nil {
 		return failure{verifyUsage, err}
 	}
-	report, err := verify(ctx, c.DB)
+	opt, err := x.options(c)
+	if err != nil {
+		return failure{verifyUsage, err}
+	}
+	report, err := verify(ctx, c.DB, c.Signing, opt)
+	if errors.Is(err, storage.ErrForeign) || errors.Is(err, merkle.ErrMalformed) {
+		return failure{verifyUsage, err}
+	}
 	v := verdict{Verdict: "intact", Report: report}
 	code := verifyIntact
 	switch {
@@ -79,13 +96,69 @@ func (x *auditVerifyCmd) Run(ctx context.Context, s *session) error {
 	return failure{code: code}
 }
 
-func verify(ctx context.Context, dsn string) (storage.Report, error) {
+// options reads the files that the flags name. Evidence is read where its folder is.
+func (x *auditVerifyCmd) options(c config.Config) (opt storage.VerifyOptions, err error) {
+	for _, name := range x.Known {
+		note, err := os.ReadFile(name)
+		if err != nil {
+			return opt, err
+		}
+		opt.Known = append(opt.Known, storage.Known{Name: name, Note: note})
+	}
+	if x.Key != "" {
+		text, err := os.ReadFile(x.Key)
+		if err != nil {
+			return opt, err
+		}
+		if opt.Keys, err = merkle.ParseKeys(string(text)); err != nil {
+			return opt, err
+		}
+		if len(opt.Keys) == 0 {
+			return opt, line("verify.no_key", "file", x.Key)
+		}
+	}
+	if _, err := os.Stat(c.Files); err == nil {
+		opt.Files = evidenceFiles(c.Files)
+	} else if x.Files != "" {
+		return opt, err
+	}
+	return opt, nil
+}
+
+// evidenceFiles opens evidence for verification without making a folder.
+func evidenceFiles(dir string) storage.OpenFile {
+	return func(digest audit.Digest) (io.ReadCloser, error) { return files.Look(dir, digest) }
+}
+
+// verify verifies a database. What its own signer signed last counts as known from outside: it is not in the database.
+func verify(ctx context.Context, dsn, signing string, opt storage.VerifyOptions) (storage.Report, error) {
 	db, err := openExisting(ctx, dsn)
 	if err != nil {
 		return storage.Report{}, err
 	}
-	report, err := db.Verify(ctx, storage.VerifyOptions{})
+	report, err := verifyWith(ctx, db, signing, opt)
 	return report, errors.Join(err, db.Close())
+}
+
+// verifyWith adds what the folder of the signer holds, if it is this installation's.
+func verifyWith(ctx context.Context, db *storage.DB, signing string, opt storage.VerifyOptions) (storage.Report, error) {
+	if err := db.Check(ctx); err != nil {
+		return storage.Report{}, err
+	}
+	log, err := db.Log(ctx)
+	if err != nil {
+		return storage.Report{}, err
+	}
+	if keys, err := merkle.ReadKeys(signing); err == nil {
+		keys = keys.Of(log)
+		if len(opt.Keys) == 0 {
+			opt.Keys = keys
+		}
+		if last, err := merkle.ReadLast(signing); err == nil && last != nil && len(keys) > 0 {
+			opt.Known = append(opt.Known, storage.Known{Name: filepath.Join(signing, "checkpoint.last"), Note: last})
+		}
+	}
+	return db.Verify(ctx, opt)
 }
 
 func (s *session) showVerdict(v verdict) {
@@ -106,6 +179,18 @@ func (s *session) showVerdict(v verdict) {
 		_, _ = fmt.Fprintln(s.err, s.text("verify.error", "why", v.Error))
 	}
 	n := v.Checked
+	for _, l := range v.Lost {
+		s.say("verify.lost", "file", l.Known, "n", l.Entries, "epoch", l.Epoch, "entry", l.Entry, "at", l.At.Format(time.RFC3339))
+	}
+	if n.Leaves > 0 {
+		s.say("verify.log", "leaves", n.Leaves, "root", v.Root, "checkpoints", n.Checkpoints, "known", n.Known)
+	}
+	if n.Unsealed > 0 {
+		s.say("verify.unsealed", "n", n.Unsealed, "at", v.Oldest.Format(time.RFC3339))
+	}
+	if n.Evidence > 0 && n.Files == 0 {
+		s.say("verify.no_files")
+	}
 	if n.Entries > 0 {
 		s.say("verify.checked", "entries", n.Entries, "subjects", n.Subjects, "projects", n.Projects, "users", n.Users,
 			"evidence", n.Evidence, "definitions", n.Definitions, "time", v.Finished.Sub(v.Started).Round(time.Millisecond))

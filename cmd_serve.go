@@ -133,7 +133,7 @@ func (sv *server) prepare(ctx context.Context) error {
 	if sv.door, err = auth.New(auth.Config{Engine: sv.engine, Store: sv.db, Policy: policy, Log: sv.log, Issuer: c.Organisation, SecondFactor: roles(c.SignIn.Roles())}); err != nil {
 		return err
 	}
-	pages := &console.Options{Notifier: sv.notifier, Live: sv.hub, PublicURL: c.PublicURL, Tray: evidence, Door: sv.door, Views: sv.db, Verify: verification(sv.db), Compare: compare, Site: c.Organisation, Board: c.Board || sv.demo}
+	pages := &console.Options{Notifier: sv.notifier, Live: sv.hub, PublicURL: c.PublicURL, Tray: evidence, Door: sv.door, Views: sv.db, Verify: verification(sv.db, c.Signing, c.Files), Compare: compare, Site: c.Organisation, Board: c.Board || sv.demo}
 	if sv.demo {
 		pages.Seats = chairs{sv.door}
 	}

@@ -10,9 +10,9 @@ import (
 )
 
 // verification lets the console have the database verified, of which it knows nothing.
-func verification(db *storage.DB) func(context.Context, engine.ProjectID, func(int64)) (console.Verification, error) {
+func verification(db *storage.DB, signing, evidence string) func(context.Context, engine.ProjectID, func(int64)) (console.Verification, error) {
 	return func(ctx context.Context, project engine.ProjectID, progress func(int64)) (console.Verification, error) {
-		r, err := db.Verify(ctx, storage.VerifyOptions{Project: project, Progress: progress})
+		r, err := verifyWith(ctx, db, signing, storage.VerifyOptions{Project: project, Progress: progress, Files: evidenceFiles(evidence)})
 		out := console.Verification{Log: r.Log, Started: r.Started, Finished: r.Finished, Findings: r.Findings, More: r.More}
 		for what, n := range r.Checked.Each {
 			out.Checked = append(out.Checked, console.Counted{What: what, N: n})

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"io"
 	"reflect"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"bihuan/engine"
 	"bihuan/engine/audit"
+	"bihuan/engine/audit/merkle"
 )
 
 // What a finding is about, beside the checks of package audit.
@@ -29,13 +31,24 @@ const (
 type VerifyOptions struct {
 	Project  engine.ProjectID    // only this project's chain, row and evidence; "" = everything
 	Batch    int                 // entries read at a time; 0 = 2000
+	Keys     merkle.Keys         // whose checkpoints are believed; empty: those that the trail itself tells of
+	Known    []Known             // checkpoints that somebody kept outside
+	Files    OpenFile            // reads evidence; nil: files are not looked at
 	Findings int                 // at most so many are listed, the others are counted; 0 = 1000
 	Progress func(entries int64) // called after each batch, if given
 	Now      func() time.Time    // nil: time.Now
 }
 
+// OpenFile opens the file with a digest; an error that is fs.ErrNotExist says that it is gone.
+type OpenFile func(digest audit.Digest) (io.ReadCloser, error)
+
 // Checked counts what was looked at.
 type Checked struct {
+	Checkpoints int64 `json:"checkpoints"`
+	Known       int64 `json:"known"`    // checkpoints from outside
+	Leaves      int64 `json:"leaves"`   // entries in the Merkle log
+	Nodes       int64 `json:"nodes"`    // of the log that are stored
+	Unsealed    int64 `json:"unsealed"` // entries that are not in the log yet
 	Subjects    int64 `json:"subjects"`
 	Entries     int64 `json:"entries"`
 	Projects    int64 `json:"projects"`
@@ -46,6 +59,7 @@ type Checked struct {
 	Lists       int64 `json:"lists"`
 	Commitments int64 `json:"commitments"` // opened; the others have been erased
 	Evidence    int64 `json:"evidence"`
+	Files       int64 `json:"files"` // of evidence, read and hashed
 	Definitions int64 `json:"definitions"`
 }
 
@@ -61,19 +75,22 @@ func (c Checked) Each(yield func(what string, n int64) bool) {
 
 // Report is what a verification found.
 type Report struct {
-	Log      string          `json:"log"` // installation and epoch
+	Log      string          `json:"log"`  // installation and epoch
+	Root     audit.Digest    `json:"root"` // of the Merkle log with Checked.Leaves entries; "" for one project
 	Started  time.Time       `json:"started"`
 	Finished time.Time       `json:"finished"`
 	Checked  Checked         `json:"checked"`
 	Findings []audit.Finding `json:"findings"`
-	More     int             `json:"more"` // findings that are not listed
+	More     int             `json:"more"`                     // findings that are not listed
+	Oldest   *time.Time      `json:"unsealed_since,omitempty"` // time of the oldest entry that is not in the log yet
+	Lost     []Lost          `json:"lost,omitempty"`           // what a declared restore lost: no finding
 }
 
 // Intact reports whether nothing was found.
 func (r *Report) Intact() bool { return len(r.Findings) == 0 }
 
-// Verify reads the whole trail and compares it with itself and with every row that it explains: each entry's hash,
-// columns and place in its chain; each project, unit, user, token and list with the fold of its entries; commitments,
+// Verify reads the whole trail and compares it with itself and with every row that it explains: the signatures of
+// checkpoints, the Merkle log under them; each entry's hash, columns, place in its chain and in the log; each project, unit, user, token and list with the fold of its entries; commitments,
 // evidence and definitions. It reads one consistent state, writes nothing, and keeps no more in memory than a batch,
 // one subject's chain and the heads of definitions. An error says that it could not decide.
 func (db *DB) Verify(ctx context.Context, opt VerifyOptions) (Report, error) {
@@ -100,7 +117,7 @@ func (db *DB) Verify(ctx context.Context, opt VerifyOptions) (Report, error) {
 	}
 	err = db.reader(ctx).Transaction(func(tx *gorm.DB) error {
 		v := newVerifier(tx, opt, &r)
-		return v.run()
+		return v.run(ctx)
 	}, begin...)
 	r.Finished = opt.Now().UTC()
 	return r, err
@@ -122,6 +139,8 @@ type verifier struct {
 	heads    stream[subjectRow]
 	evidence stream[engine.Evidence]
 
+	log       logVerifier
+	files     map[audit.Digest]bool // read already
 	chain     *audit.Chain
 	subject   string
 	attached  map[string]json.RawMessage // evidence by id, as the subject's entries describe it
@@ -133,7 +152,7 @@ type verifier struct {
 
 func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 	size := max(opt.Batch/8, 1) // rows are wider than entries
-	v := &verifier{tx: tx, opt: opt, report: r, published: map[string]bool{}, members: map[[2]string][]byte{}}
+	v := &verifier{tx: tx, opt: opt, report: r, published: map[string]bool{}, files: map[audit.Digest]bool{}, members: map[[2]string][]byte{}}
 	id := "SELECT %s FROM %s WHERE id > ? ORDER BY id LIMIT " + strconv.Itoa(size)
 	const least = "00000000-0000-0000-0000-000000000000"
 	v.projects = stream[engine.Project]{tx: tx, query: fmt.Sprintf(id, projects.quoted(""), projects.name), after: []any{least}, size: size,
@@ -183,17 +202,24 @@ func (v *verifier) note(subject, check, format string, args ...any) {
 	v.found(audit.Finding{Subject: subject, Check: check, Detail: fmt.Sprintf(format, args...)})
 }
 
-func (v *verifier) run() error {
-	if err := v.entries(); err != nil {
-		return err
-	}
-	if err := v.rest(); err != nil {
-		return err
+func (v *verifier) run(ctx context.Context) error {
+	steps := []func() error{
+		func() error { return v.checkpoints(ctx) },
+		func() error { return v.leaves(ctx) },
+		v.entries,
+		v.orphans,
+		v.rest,
+		v.definitions,
 	}
 	if v.opt.Project != "" {
-		return nil
+		steps = []func() error{func() error { return v.checkpoints(ctx) }, func() error { return v.prove(ctx) }, v.entries, v.rest}
 	}
-	return v.definitions()
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // entries reads the trail batch by batch. The id in the order matters only where somebody dropped the constraint
@@ -201,9 +227,10 @@ func (v *verifier) run() error {
 func (v *verifier) entries() error {
 	one, only := "", []any(nil)
 	if v.opt.Project != "" {
-		one, only = " AND subject = ?", []any{engine.SubjectProject + "/" + string(v.opt.Project)}
+		one, only = " AND e.subject = ?", []any{engine.SubjectProject + "/" + string(v.opt.Project)}
 	}
-	query := "SELECT " + entries.quoted("") + " FROM entries WHERE (subject, seq, id) > (?, ?, ?)" + one + " ORDER BY subject, seq, id LIMIT " + strconv.Itoa(v.opt.Batch)
+	query := "SELECT " + entries.quoted("e.") + ", l.idx, l.hash FROM entries e LEFT JOIN log_leaves l ON l.entry_id = e.id WHERE (e.subject, e.seq, e.id) > (?, ?, ?)" + one +
+		" ORDER BY e.subject, e.seq, e.id LIMIT " + strconv.Itoa(v.opt.Batch)
 	after := []any{"", int64(0), "00000000-0000-0000-0000-000000000000"}
 	for {
 		batch, err := v.batch(query, append(after, only...))
@@ -227,18 +254,25 @@ func (v *verifier) entries() error {
 	}
 }
 
+// placedEntry is an entry with its place in the log, if it has one.
+type placedEntry struct {
+	entryRow
+	idx  *int64
+	leaf []byte
+}
+
 // batch scans by hand: it is most of the time that verifying takes.
-func (v *verifier) batch(query string, after []any) (out []entryRow, err error) {
+func (v *verifier) batch(query string, after []any) (out []placedEntry, err error) {
 	rows, err := v.tx.Raw(query, after...).Rows()
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	out = make([]entryRow, 0, v.opt.Batch)
+	out = make([]placedEntry, 0, v.opt.Batch)
 	for rows.Next() {
-		var e entryRow
+		var e placedEntry
 		if err := rows.Scan(&e.ID, &e.Log, &e.At, &e.Subject, &e.Seq, &e.Prev, &e.Hash, &e.ActorID, &e.ActorRole,
-			&e.Action, &e.UnitID, &e.FromStage, &e.ToStage, &e.Version, &e.Bytes); err != nil {
+			&e.Action, &e.UnitID, &e.FromStage, &e.ToStage, &e.Version, &e.Bytes, &e.idx, &e.leaf); err != nil {
 			return nil, err
 		}
 		out = append(out, e)
@@ -246,7 +280,8 @@ func (v *verifier) batch(query string, after []any) (out []entryRow, err error) 
 	return out, rows.Err()
 }
 
-func (v *verifier) entry(e *entryRow) error {
+func (v *verifier) entry(p *placedEntry) error {
+	e := &p.entryRow
 	if v.chain == nil || e.Subject != v.subject {
 		if err := v.closeChain(); err != nil {
 			return err
@@ -272,6 +307,7 @@ func (v *verifier) entry(e *entryRow) error {
 				Detail: "the column " + c.name + " is not what the bytes say"})
 		}
 	}
+	v.place(e, p.idx, p.leaf, v.chain.Hashed())
 	v.promises(e)
 	return nil
 }
@@ -326,194 +362,4 @@ func (v *verifier) promises(e *entryRow) {
 
 func publication(workflow string, version int, digest string) string {
 	return fmt.Sprintf("%s %d %s", workflow, version, digest)
-}
-
-// closeChain compares the chain that has come to its end with the subject's rows.
-func (v *verifier) closeChain() error {
-	if v.chain == nil {
-		return nil
-	}
-	c, subject := v.chain, v.subject
-	v.chain = nil
-	kind, _, _ := strings.Cut(subject, "/")
-	if kind == engine.SubjectProject {
-		return v.closeProject(c, subject)
-	}
-	head, err := v.heads.until(subject, v.loneHead)
-	if err != nil {
-		return err
-	}
-	if head == nil {
-		v.note(subject, CheckOrphan, "there are entries up to seq %d, but nothing says which is the newest", c.Seq())
-		head = &subjectRow{Seq: c.Seq(), Head: c.Head()}
-	}
-	if head.Seq != c.Seq() {
-		v.note(subject, audit.CheckHead, "the newest entry should have seq %d, the entries end with seq %d", head.Seq, c.Seq())
-	}
-	switch kind {
-	case engine.SubjectUnit:
-		row, err := v.units.until(subject, func(u *engine.Unit) { v.loneUnit(u) })
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Units++; return row.Version, row })
-	case engine.SubjectToken:
-		row, err := v.tokens.until(subject, func(t *engine.Token) { v.loneToken(t) })
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Tokens++; return row.Version, row })
-	case engine.SubjectDelegation:
-		row, err := v.lent.until(subject, func(d *engine.Delegation) { v.loneDelegation(d) })
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Delegations++; return row.Version, row })
-	case engine.SubjectList:
-		row, err := v.lists.until(subject, func(l *engine.List) { v.loneList(l) })
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Lists++; return row.Version, row })
-	case engine.SubjectUser:
-		row, err := v.users.until(subject, func(u *userRow) { v.loneUser(u) })
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
-			v.report.Checked.Users++
-			v.commitment(subject, row)
-			return row.Version, row.User
-		})
-	}
-	v.found(c.Close(head.Head, -1, nil)...)
-	return nil
-}
-
-func (v *verifier) closeRow(c *audit.Chain, head *subjectRow, missing bool, err error, row func() (int64, any)) error {
-	if err != nil {
-		return err
-	}
-	if missing {
-		v.note(v.subject, CheckOrphan, "there are entries, but the row is gone")
-		v.found(c.Close(head.Head, -1, nil)...)
-		return nil
-	}
-	version, state := row()
-	b, err := json.Marshal(state)
-	if err != nil {
-		return err
-	}
-	v.found(c.Close(head.Head, version, b)...)
-	return nil
-}
-
-func (v *verifier) closeProject(c *audit.Chain, subject string) error {
-	p, err := v.projects.until(subject, v.loneProject)
-	if err != nil {
-		return err
-	}
-	if p == nil {
-		v.note(subject, CheckOrphan, "there are entries up to seq %d, but the project is gone", c.Seq())
-		return nil
-	}
-	v.report.Checked.Projects++
-	v.found(c.Close(p.Head, p.Version, p.State())...)
-	return v.closeEvidence(subject)
-}
-
-// closeEvidence compares a project's rows of evidence with what its entries say was added.
-func (v *verifier) closeEvidence(subject string) error {
-	for {
-		e, err := v.evidence.until(subject, v.loneEvidence)
-		if err != nil {
-			return err
-		}
-		if e == nil {
-			break
-		}
-		v.report.Checked.Evidence++
-		said, ok := v.attached[e.ID]
-		delete(v.attached, e.ID)
-		if !ok {
-			v.loneEvidence(e)
-			continue
-		}
-		b, err := json.Marshal(e)
-		if err != nil {
-			return err
-		}
-		if !audit.Equal(b, said) {
-			v.note(subject, CheckEvidence, "the row of evidence %s is %s, by its entry %s", e.ID, b, said)
-		}
-	}
-	for id := range v.attached {
-		v.note(subject, CheckEvidence, "the row of evidence %s is gone", id)
-	}
-	return nil
-}
-
-// commitment opens what the trail holds of a user's personal data. Both are empty once they have been erased.
-func (v *verifier) commitment(subject string, u *userRow) {
-	if len(u.Salt) == 0 && u.Name == "" {
-		return
-	}
-	v.report.Checked.Commitments++
-	if engine.Personal(u.Salt, u.Login, u.Name).String() != u.Personal {
-		v.note(subject, CheckCommitment, "login and name are not those that were committed to")
-	}
-}
-
-func (v *verifier) lone(subject, what string) {
-	v.note(subject, CheckOrphan, "the %s has no entries", what)
-}
-
-func (v *verifier) loneProject(p *engine.Project) { v.lone(p.Subject(), "project") }
-func (v *verifier) loneUnit(u *engine.Unit)       { v.lone(engine.SubjectUnit+"/"+string(u.ID), "unit") }
-func (v *verifier) loneUser(u *userRow)           { v.lone(engine.SubjectUser+"/"+string(u.ID), "user") }
-func (v *verifier) loneToken(t *engine.Token)     { v.lone(engine.SubjectToken+"/"+string(t.ID), "token") }
-func (v *verifier) loneDelegation(d *engine.Delegation) {
-	v.lone(engine.SubjectDelegation+"/"+string(d.ID), "delegation")
-}
-func (v *verifier) loneHead(s *subjectRow)  { v.lone(s.Subject, "subject") }
-func (v *verifier) loneList(l *engine.List) { v.lone(l.Subject(), "list") }
-func (v *verifier) loneEvidence(e *engine.Evidence) {
-	v.note(engine.SubjectProject+"/"+string(e.ProjectID), CheckEvidence, "no entry tells of evidence %s", e.ID)
-}
-
-// rest looks at the rows behind the last subject of their kind.
-func (v *verifier) rest() error {
-	if _, err := v.projects.until("", v.loneProject); err != nil {
-		return err
-	}
-	if _, err := v.units.until("", v.loneUnit); err != nil {
-		return err
-	}
-	if _, err := v.users.until("", v.loneUser); err != nil {
-		return err
-	}
-	if _, err := v.tokens.until("", v.loneToken); err != nil {
-		return err
-	}
-	if _, err := v.lent.until("", v.loneDelegation); err != nil {
-		return err
-	}
-	if _, err := v.lists.until("", v.loneList); err != nil {
-		return err
-	}
-	if _, err := v.heads.until("", v.loneHead); err != nil {
-		return err
-	}
-	_, err := v.evidence.until("", v.loneEvidence)
-	return err
-}
-
-// definitions compares every published definition with what the trail says was published.
-func (v *verifier) definitions() error {
-	var list []engine.Definition
-	if err := v.tx.Raw("SELECT " + definitions.quoted("") + " FROM definitions ORDER BY workflow_id, version").Scan(&list).Error; err != nil {
-		return err
-	}
-	for _, d := range list {
-		v.report.Checked.Definitions++
-		subject := engine.SubjectWorkflow + "/" + d.ID
-		if got := audit.HashContent(d.Source).String(); got != d.Digest {
-			v.note(subject, CheckDefinition, "version %d has the digest %s, its source %s", d.Version, d.Digest, got)
-		}
-		key := publication(d.ID, d.Version, d.Digest)
-		if !v.published[key] {
-			v.note(subject, CheckDefinition, "no entry tells that version %d with digest %s was published", d.Version, d.Digest)
-		}
-		delete(v.published, key)
-	}
-	for key := range v.published {
-		name, rest, _ := strings.Cut(key, " ")
-		v.note(engine.SubjectWorkflow+"/"+name, CheckDefinition, "what was published is gone: version and digest %s", rest)
-	}
-	return nil
 }

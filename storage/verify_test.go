@@ -98,7 +98,7 @@ func verify(t *testing.T, db *storage.DB, batch int) storage.Report {
 func TestVerifyIntact(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		x := newTrail(t, db)
-		want := storage.Checked{Subjects: 8, Entries: 12, Projects: 2, Units: 2, Users: 1, Tokens: 1, Commitments: 1, Evidence: 1, Definitions: 1}
+		want := storage.Checked{Unsealed: 12, Subjects: 8, Entries: 12, Projects: 2, Units: 2, Users: 1, Tokens: 1, Commitments: 1, Evidence: 1, Definitions: 1}
 		for _, batch := range []int{0, 1, 3} { // chains that end with a batch, and ones that go across several
 			r := verify(t, db, batch)
 			if !r.Intact() {
@@ -110,7 +110,7 @@ func TestVerifyIntact(t *testing.T) {
 			x.alone(r)
 		}
 		one, err := db.Verify(t.Context(), storage.VerifyOptions{Project: x.p.ID})
-		if want := (storage.Checked{Subjects: 1, Entries: x.p.Version, Projects: 1, Evidence: 1}); err != nil || one.Checked != want {
+		if want := (storage.Checked{Unsealed: x.p.Version, Subjects: 1, Entries: x.p.Version, Projects: 1, Evidence: 1}); err != nil || one.Checked != want {
 			t.Errorf("one project: checked %+v, want %+v, %v", one.Checked, want, err)
 		}
 		var seen []int64

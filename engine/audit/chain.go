@@ -75,7 +75,8 @@ type Chain struct {
 	at      time.Time
 	version int64 // in the newest entry, -1 if that cannot be read
 	state   object
-	doubt   int64 // first seq whose content is missing from the state, 0 if none
+	hashed  Digest // of the bytes added last, whatever is wrong with them
+	doubt   int64  // first seq whose content is missing from the state, 0 if none
 }
 
 // link is an entry that stands in the chain.
@@ -93,6 +94,9 @@ func (c *Chain) State() json.RawMessage { return c.state.append(nil) }
 // Head returns the hash of the newest entry, recomputed from its bytes; zero if there is none.
 func (c *Chain) Head() Digest { return c.last().hash }
 
+// Hashed returns the hash of the bytes that were added last, also if they do not stand in the chain.
+func (c *Chain) Hashed() Digest { return c.hashed }
+
 // Seq returns the seq of the newest entry, 0 if there is none.
 func (c *Chain) Seq() int64 { return c.last().seq }
 
@@ -108,6 +112,7 @@ func (c *Chain) last() link {
 func (c *Chain) Add(r Row) []Finding {
 	var found []Finding
 	hash := HashEntry(r.Bytes)
+	c.hashed = hash
 	e, set, err := parse(r.Bytes)
 	if err != nil {
 		// The columns are all there is to tell which entry this was.

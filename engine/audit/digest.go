@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
 )
 
 // Digest is a SHA-256 value. As text it is 64 lower-case hexadecimal digits; the zero value means "none" and is
@@ -35,6 +36,14 @@ func HashEntry(b []byte) Digest {
 
 // HashContent returns the plain SHA-256 of b, as sha256sum prints it: for attachments and definitions.
 func HashContent(b []byte) Digest { return sha256.Sum256(b) }
+
+// HashReader returns the plain SHA-256 of what r holds.
+func HashReader(r io.Reader) (d Digest, err error) {
+	h := sha256.New()
+	_, err = io.Copy(h, r)
+	h.Sum(d[:0])
+	return d, err
+}
 
 // Commit binds value without showing it: SHA-256(0x02 ‖ length of salt as big-endian uint64 ‖ salt ‖ value).
 // Entries carry the commitment; salt and value are kept apart and can be erased, after which nobody can tell

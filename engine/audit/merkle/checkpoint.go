@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,13 +101,36 @@ func ParseKeys(text string) (Keys, error) {
 	return out, nil
 }
 
+// Of returns the keys that belong to the installation of a log.
+func (k Keys) Of(log string) Keys {
+	installation, _ := SplitLog(log)
+	var out Keys
+	for _, v := range k {
+		if v.Name() == keyName(installation) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// list is what note asks for, in which no key may stand twice.
+func (k Keys) list() note.Verifiers {
+	var once Keys
+	for _, v := range k {
+		if !slices.ContainsFunc(once, func(o note.Verifier) bool { return o.Name() == v.Name() && o.KeyHash() == v.KeyHash() }) {
+			once = append(once, v)
+		}
+	}
+	return note.VerifierList(once...)
+}
+
 // Parse reads a signed checkpoint and tells whether one of the keys signed it: an error that is ErrSignature leaves
 // what it says readable. Any difference of a byte is an error: there is one way to write a signed checkpoint.
 func Parse(msg []byte, keys Keys) (Checkpoint, error) {
 	if len(msg) > MaxNote {
 		return Checkpoint{}, ErrMalformed
 	}
-	n, err := note.Open(msg, note.VerifierList(keys...))
+	n, err := note.Open(msg, keys.list())
 	var unverified *note.UnverifiedNoteError
 	var invalid *note.InvalidSignatureError
 	switch {

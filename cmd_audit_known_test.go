@@ -1,0 +1,72 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestVerifyKnown: an inspector's copy of a checkpoint is what finds a database that was rolled back as a whole, its
+// signer's folder included.
+func TestVerifyKnown(t *testing.T) {
+	dsn := fresh(t)
+	dir := filepath.Dir(strings.TrimPrefix(dsn, "sqlite:"))
+	beside := map[string]string{"BIHUAN_SIGNING": ""}
+	checkpoint := func() string {
+		t.Helper()
+		s := serve(t, dsn, beside)
+		defer s.end()
+		for {
+			if code, note := fetch(t, "http://"+s.addr+"/audit/checkpoint"); code == 200 {
+				return note
+			}
+		}
+	}
+	checkpoint()
+	backup := t.TempDir()
+	if err := os.CopyFS(backup, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	public := filepath.Join(backup, "signing", "checkpoint.pub")
+
+	must(t, "unit", "add", "sx", "双校区", "--db", dsn)
+	serve(t, dsn, beside).end() // signs at its end
+	kept := file(t, "kept.txt", checkpoint())
+	out := must(t, "audit", "verify", "--db", dsn, "--known", kept, "--key", public, "--lang", "en")
+	contains(t, out, "verdict: intact", "Merkle log:")
+
+	rolled := "sqlite:" + filepath.Join(backup, filepath.Base(strings.TrimPrefix(dsn, "sqlite:")))
+	if a := call(t, nil, "audit", "verify", "--db", rolled); a.code != verifyIntact {
+		t.Errorf("the copy by itself: exit %d\n%s%s", a.code, a.out, a.err)
+	}
+	a := call(t, nil, "audit", "verify", "--db", rolled, "--known", kept, "--lang", "en")
+	if a.code != verifyTampered {
+		t.Errorf("the copy against what the inspector kept: exit %d\n%s", a.code, a.out)
+	}
+	contains(t, a.out, "the rest is gone", "kept.txt")
+
+	// The other database's last checkpoint against the folder of this one's signer.
+	if a := call(t, map[string]string{"BIHUAN_SIGNING": filepath.Join(dir, "signing")}, "audit", "verify", "--db", rolled); a.code != verifyTampered {
+		t.Errorf("against what the signer remembers: exit %d\n%s", a.code, a.out)
+	}
+	for name, text := range map[string]string{"nonsense": "nonsense", "another installation": func() string {
+		other := fresh(t)
+		s := serve(t, other, nil)
+		defer s.end()
+		for {
+			if code, note := fetch(t, "http://"+s.addr+"/audit/checkpoint"); code == 200 {
+				return note
+			}
+		}
+	}()} {
+		if a := call(t, nil, "audit", "verify", "--db", dsn, "--known", file(t, "x.txt", text)); a.code != verifyUsage || a.err == "" {
+			t.Errorf("%s: exit %d\n%s%s", name, a.code, a.out, a.err)
+		}
+	}
+	for _, args := range [][]string{{"--known", "nowhere.txt"}, {"--key", "nowhere.pub"}, {"--key", file(t, "empty.pub", "\n")}, {"--files", "nowhere"}} {
+		if a := call(t, nil, append([]string{"audit", "verify", "--db", dsn}, args...)...); a.code != verifyUsage {
+			t.Errorf("%v: exit %d\n%s%s", args, a.code, a.out, a.err)
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package storage
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"bihuan/engine"
+	"bihuan/engine/audit"
+)
+
+// closeChain compares the chain that has come to its end with the subject's rows.
+func (v *verifier) closeChain() error {
+	if v.chain == nil {
+		return nil
+	}
+	c, subject := v.chain, v.subject
+	v.chain = nil
+	kind, _, _ := strings.Cut(subject, "/")
+	if kind == engine.SubjectProject {
+		return v.closeProject(c, subject)
+	}
+	head, err := v.heads.until(subject, v.loneHead)
+	if err != nil {
+		return err
+	}
+	if head == nil {
+		v.note(subject, CheckOrphan, "there are entries up to seq %d, but nothing says which is the newest", c.Seq())
+		head = &subjectRow{Seq: c.Seq(), Head: c.Head()}
+	}
+	if head.Seq != c.Seq() {
+		v.note(subject, audit.CheckHead, "the newest entry should have seq %d, the entries end with seq %d", head.Seq, c.Seq())
+	}
+	switch kind {
+	case engine.SubjectUnit:
+		row, err := v.units.until(subject, func(u *engine.Unit) { v.loneUnit(u) })
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Units++; return row.Version, row })
+	case engine.SubjectToken:
+		row, err := v.tokens.until(subject, func(t *engine.Token) { v.loneToken(t) })
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Tokens++; return row.Version, row })
+	case engine.SubjectDelegation:
+		row, err := v.lent.until(subject, func(d *engine.Delegation) { v.loneDelegation(d) })
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Delegations++; return row.Version, row })
+	case engine.SubjectList:
+		row, err := v.lists.until(subject, func(l *engine.List) { v.loneList(l) })
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Lists++; return row.Version, row })
+	case engine.SubjectUser:
+		row, err := v.users.until(subject, func(u *userRow) { v.loneUser(u) })
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
+			v.report.Checked.Users++
+			v.commitment(subject, row)
+			return row.Version, row.User
+		})
+	}
+	v.found(c.Close(head.Head, -1, nil)...)
+	return nil
+}
+
+func (v *verifier) closeRow(c *audit.Chain, head *subjectRow, missing bool, err error, row func() (int64, any)) error {
+	if err != nil {
+		return err
+	}
+	if missing {
+		v.note(v.subject, CheckOrphan, "there are entries, but the row is gone")
+		v.found(c.Close(head.Head, -1, nil)...)
+		return nil
+	}
+	version, state := row()
+	b, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	v.found(c.Close(head.Head, version, b)...)
+	return nil
+}
+
+func (v *verifier) closeProject(c *audit.Chain, subject string) error {
+	p, err := v.projects.until(subject, v.loneProject)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		v.note(subject, CheckOrphan, "there are entries up to seq %d, but the project is gone", c.Seq())
+		return nil
+	}
+	v.report.Checked.Projects++
+	v.found(c.Close(p.Head, p.Version, p.State())...)
+	return v.closeEvidence(subject)
+}
+
+// closeEvidence compares a project's rows of evidence with what its entries say was added.
+func (v *verifier) closeEvidence(subject string) error {
+	for {
+		e, err := v.evidence.until(subject, v.loneEvidence)
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			break
+		}
+		v.report.Checked.Evidence++
+		said, ok := v.attached[e.ID]
+		delete(v.attached, e.ID)
+		if !ok {
+			v.loneEvidence(e)
+			continue
+		}
+		b, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		if !audit.Equal(b, said) {
+			v.note(subject, CheckEvidence, "the row of evidence %s is %s, by its entry %s", e.ID, b, said)
+		}
+		if err := v.file(subject, e, said); err != nil {
+			return err
+		}
+	}
+	for id := range v.attached {
+		v.note(subject, CheckEvidence, "the row of evidence %s is gone", id)
+	}
+	return nil
+}
+
+// file reads a file of evidence and compares it with what its entry says.
+func (v *verifier) file(subject string, e *engine.Evidence, said json.RawMessage) error {
+	var entry struct {
+		SHA256 audit.Digest `json:"sha256"`
+	}
+	if v.opt.Files == nil || json.Unmarshal(said, &entry) != nil || v.files[entry.SHA256] {
+		return nil
+	}
+	v.files[entry.SHA256] = true
+	f, err := v.opt.Files(entry.SHA256)
+	if errors.Is(err, fs.ErrNotExist) {
+		v.note(subject, CheckEvidence, "the file of evidence %s with the digest %s is gone", e.ID, entry.SHA256)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("evidence %s: %w", e.ID, err)
+	}
+	v.report.Checked.Files++
+	got, err := audit.HashReader(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("evidence %s: %w", e.ID, err)
+	}
+	if got != entry.SHA256 {
+		v.note(subject, CheckEvidence, "the file of evidence %s has the digest %s, by its entry %s", e.ID, got, entry.SHA256)
+	}
+	return nil
+}
+
+// commitment opens what the trail holds of a user's personal data. Both are empty once they have been erased.
+func (v *verifier) commitment(subject string, u *userRow) {
+	if len(u.Salt) == 0 && u.Name == "" {
+		return
+	}
+	v.report.Checked.Commitments++
+	if engine.Personal(u.Salt, u.Login, u.Name).String() != u.Personal {
+		v.note(subject, CheckCommitment, "login and name are not those that were committed to")
+	}
+}
+
+func (v *verifier) lone(subject, what string) {
+	v.note(subject, CheckOrphan, "the %s has no entries", what)
+}
+
+func (v *verifier) loneProject(p *engine.Project) { v.lone(p.Subject(), "project") }
+func (v *verifier) loneUnit(u *engine.Unit)       { v.lone(engine.SubjectUnit+"/"+string(u.ID), "unit") }
+func (v *verifier) loneUser(u *userRow)           { v.lone(engine.SubjectUser+"/"+string(u.ID), "user") }
+func (v *verifier) loneToken(t *engine.Token)     { v.lone(engine.SubjectToken+"/"+string(t.ID), "token") }
+func (v *verifier) loneDelegation(d *engine.Delegation) {
+	v.lone(engine.SubjectDelegation+"/"+string(d.ID), "delegation")
+}
+func (v *verifier) loneHead(s *subjectRow)  { v.lone(s.Subject, "subject") }
+func (v *verifier) loneList(l *engine.List) { v.lone(l.Subject(), "list") }
+func (v *verifier) loneEvidence(e *engine.Evidence) {
+	v.note(engine.SubjectProject+"/"+string(e.ProjectID), CheckEvidence, "no entry tells of evidence %s", e.ID)
+}
+
+// rest looks at the rows behind the last subject of their kind.
+func (v *verifier) rest() error {
+	if _, err := v.projects.until("", v.loneProject); err != nil {
+		return err
+	}
+	if _, err := v.units.until("", v.loneUnit); err != nil {
+		return err
+	}
+	if _, err := v.users.until("", v.loneUser); err != nil {
+		return err
+	}
+	if _, err := v.tokens.until("", v.loneToken); err != nil {
+		return err
+	}
+	if _, err := v.lent.until("", v.loneDelegation); err != nil {
+		return err
+	}
+	if _, err := v.lists.until("", v.loneList); err != nil {
+		return err
+	}
+	if _, err := v.heads.until("", v.loneHead); err != nil {
+		return err
+	}
+	_, err := v.evidence.until("", v.loneEvidence)
+	return err
+}
+
+// definitions compares every published definition with what the trail says was published.
+func (v *verifier) definitions() error {
+	var list []engine.Definition
+	if err := v.tx.Raw("SELECT " + definitions.quoted("") + " FROM definitions ORDER BY workflow_id, version").Scan(&list).Error; err != nil {
+		return err
+	}
+	for _, d := range list {
+		v.report.Checked.Definitions++
+		subject := engine.SubjectWorkflow + "/" + d.ID
+		if got := audit.HashContent(d.Source).String(); got != d.Digest {
+			v.note(subject, CheckDefinition, "version %d has the digest %s, its source %s", d.Version, d.Digest, got)
+		}
+		key := publication(d.ID, d.Version, d.Digest)
+		if !v.published[key] {
+			v.note(subject, CheckDefinition, "no entry tells that version %d with digest %s was published", d.Version, d.Digest)
+		}
+		delete(v.published, key)
+	}
+	for key := range v.published {
+		name, rest, _ := strings.Cut(key, " ")
+		v.note(engine.SubjectWorkflow+"/"+name, CheckDefinition, "what was published is gone: version and digest %s", rest)
+	}
+	return nil
+}
