@@ -50,6 +50,7 @@ type matrixWorld struct {
 	pending   project // waits for an answer that would not hold any more
 	cancelled project
 	list      twoMonths // archived, with the cancelled project on it
+	need      asked     // accepted into the draft, and its proposer has been told
 	evidence  string
 	notWords  string // no field takes it
 }
@@ -107,6 +108,8 @@ func newMatrixWorld(t *testing.T, db *storage.DB) *matrixWorld {
 	h.onList(&w.list, "leader", "POST", "/publication", nil)
 	h.onList(&w.list, "leader", "POST", "/reconciliation", nil)
 	h.onList(&w.list, "leader", "POST", "/closing", map[string]any{"note": "关账"})
+	h.want(201, "", "second", "POST", "/api/v1/needs", need("b1", "自习室太暗", "proposer", "second")).into(t, &w.need)
+	h.onNeed(&w.need, "second", "/acceptance", map[string]any{"project": w.draft.ID})
 	h.mu.Lock()
 	h.now = local("2026-09-28 10:00")
 	h.mu.Unlock()
@@ -133,9 +136,12 @@ func (w *matrixWorld) target(method, path string) project {
 	return w.cancelled
 }
 
-// acts are what the console's one route for acts can be asked for.
-var consoleActs = []string{"submit", "approve", "return", "withdraw", "acknowledge", "milestones", "tick", "report", "extend", "urge",
-	"verify", "survey", "object", "answer", "summarize"}
+// consoleActs are what the console's routes for several acts can be asked for.
+var consoleActs = map[string][]string{
+	"/projects/": {"submit", "approve", "return", "withdraw", "acknowledge", "milestones", "tick", "report", "extend", "urge", "verify", "survey", "object", "answer", "summarize"},
+	"/lists/":    {"put", "take", "place", "publish", "reconcile", "close"},
+	"/needs/":    {"accept", "accept_into", "decline", "merge", "edit", "tell"},
+}
 
 // ask makes one request and says what its cell holds.
 func (w *matrixWorld) ask(who, method, template string) string {
@@ -143,6 +149,9 @@ func (w *matrixWorld) ask(who, method, template string) string {
 	id, version := p.ID, p.Version
 	if strings.Contains(template, "/lists/:id") {
 		id, version = w.list.ID, w.list.Version
+	}
+	if strings.Contains(template, "/needs/:id") {
+		id, version = w.need.ID, w.need.Version
 	}
 	path := strings.NewReplacer(":id", id, ":project", w.cancelled.ID, ":evidence", w.evidence, ":milestone", "m1", ":objection", "o1", ":workflow", "shishi",
 		":file", "none", ":ticket", "none", ":user", string(w.users["nobody"].ID), ":unit", "b2").Replace(template)
@@ -181,7 +190,7 @@ func (w *matrixWorld) ask(who, method, template string) string {
 
 // shows tells whether an answer has one of the projects in it, the list that it stands on, or its evidence.
 func (w *matrixWorld) shows(body string) bool {
-	return slices.ContainsFunc([]string{w.draft.ID, w.draft.Number, w.pending.ID, w.pending.Number, w.cancelled.ID, w.cancelled.Number, w.list.ID, w.evidence},
+	return slices.ContainsFunc([]string{w.draft.ID, w.draft.Number, w.pending.ID, w.pending.Number, w.cancelled.ID, w.cancelled.Number, w.list.ID, w.need.ID, w.evidence},
 		func(s string) bool { return strings.Contains(body, s) }) || strings.HasPrefix(body, "%PDF")
 }
 
@@ -200,6 +209,18 @@ func (w *matrixWorld) apiBody(method, template string) any {
 			delete(body, "number")
 		}
 		return body
+	case template == "/api/v1/needs":
+		return need("b1", w.notWords)
+	case template == "/api/v1/needs/:id":
+		body := need("b1", "自习室太暗")
+		delete(body, "unit")
+		return body
+	case strings.HasSuffix(template, "/acceptance"):
+		return map[string]any{"project": w.draft.ID}
+	case strings.HasSuffix(template, "/merge"):
+		return map[string]any{"into": w.need.ID}
+	case strings.HasPrefix(template, "/api/v1/needs/"):
+		return map[string]any{"note": "已经办过"}
 	case strings.HasSuffix(template, "/lists/:id/items"):
 		return map[string]any{"projects": []string{w.draft.ID}}
 	case strings.HasSuffix(template, "/carry-over"):
@@ -226,6 +247,11 @@ func (w *matrixWorld) page(who, method, path string, p project) answer {
 		"done": {"开工"}, "title": {w.notWords}, "kind": {"shishi"}, "unit": {"b1"}, "passed": {"yes"}, "summary": {"达标"}, "objection": {"o1"},
 		"milestone": {"m1"}, "due": {"2026-10-01"}, "deadline": {"2026-12-20"}, "very_satisfied": {"9"}, "satisfied": {"0"}, "basic": {"0"}, "dissatisfied": {"0"},
 		"very_dissatisfied": {"0"}, "decision": {"approve"}}
+	if strings.HasPrefix(path, "/needs/") {
+		fields.Set("unit", string(w.units["b1"].ID))
+		fields.Set("project", w.draft.Number)
+		fields.Set("into", w.need.ID)
+	}
 	if strings.HasSuffix(path, "/do/submit") {
 		fields.Set("note", "")
 	}
@@ -259,8 +285,13 @@ func (w *matrixWorld) rows() [][2]string {
 	for _, r := range api.Routes(w.server) {
 		method, path, _ := strings.Cut(r, " ")
 		if base, ok := strings.CutSuffix(path, ":act"); ok {
-			for _, act := range consoleActs {
-				out = append(out, [2]string{method, base + act})
+			for prefix, acts := range consoleActs {
+				if !strings.HasPrefix(base, prefix) {
+					continue
+				}
+				for _, act := range acts {
+					out = append(out, [2]string{method, base + act})
+				}
 			}
 			continue
 		}

@@ -132,6 +132,8 @@ func (r *Record) version() int64 {
 		return r.Delegation.Version
 	case r.List != nil:
 		return r.List.Version
+	case r.Need != nil:
+		return r.Need.Version
 	case r.Channel != nil:
 		return r.Channel.Version
 	case r.Settings != nil:

@@ -64,6 +64,7 @@ type Record struct {
 	Setup      []byte         // hash of the set-up token that is used up; ErrConflict if it does not hold or there are users
 	Vacated    string         // a path under which no unit may be left when all is written, else ErrConflict
 	List       *List
+	Need       *Need
 	Guard      Guard
 	Channel    *Channel // with Sealed; nil keeps what is sealed
 	Settings   *NotifySettings
@@ -239,6 +240,7 @@ type Reader interface {
 	Definitions(ctx context.Context) ([]Definition, error) // newest version of each id first; without sources
 	Directory
 	Lists
+	Needed
 	Walker
 }
 
@@ -266,6 +268,14 @@ type Lists interface {
 	Lists(ctx context.Context, f ListFilter) (Page[List], error) // newest period first
 	// Standing returns the projects with the ids, in no order; ids that no project has are left out.
 	Standing(ctx context.Context, ids []ProjectID) ([]Project, error)
+}
+
+// Needed reads 诉求.
+type Needed interface {
+	Need(ctx context.Context, id NeedID) (Need, error)
+	Needs(ctx context.Context, f NeedFilter) (Page[Need], error) // newest first
+	// UntoldNeeds returns needs settled since a moment whose proposers have an account and no notice of it yet.
+	UntoldNeeds(ctx context.Context, since time.Time, limit int) ([]Need, error)
 }
 
 // Store is what the engine holds. Every write goes through Commit or Record, and both write an entry.

@@ -105,6 +105,9 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	if r.List != nil {
 		add(rowStep(&lists, r.List, string(r.List.ID), r.Base))
 	}
+	if r.Need != nil {
+		add(rowStep(&needs, r.Need, string(r.Need.ID), r.Base))
+	}
 	if r.Definition != nil {
 		add(insertStep(&definitions, r.Definition))
 	}

@@ -46,6 +46,9 @@ func (v *verifier) closeChain() error {
 	case engine.SubjectList:
 		row, err := v.lists.until(subject, func(l *engine.List) { v.loneList(l) })
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Lists++; return row.Version, row })
+	case engine.SubjectNeed:
+		row, err := v.needs.until(subject, v.loneNeed)
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Needs++; return row.Version, row })
 	case engine.SubjectUser:
 		row, err := v.users.until(subject, func(u *userRow) { v.loneUser(u) })
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
@@ -176,6 +179,7 @@ func (v *verifier) loneDelegation(d *engine.Delegation) {
 }
 func (v *verifier) loneHead(s *subjectRow)  { v.lone(s.Subject, "subject") }
 func (v *verifier) loneList(l *engine.List) { v.lone(l.Subject(), "list") }
+func (v *verifier) loneNeed(n *engine.Need) { v.lone(n.Subject(), "need") }
 func (v *verifier) loneEvidence(e *engine.Evidence) {
 	v.note(engine.SubjectProject+"/"+string(e.ProjectID), CheckEvidence, "no entry tells of evidence %s", e.ID)
 }
@@ -198,6 +202,9 @@ func (v *verifier) rest() error {
 		return err
 	}
 	if _, err := v.lists.until("", v.loneList); err != nil {
+		return err
+	}
+	if _, err := v.needs.until("", v.loneNeed); err != nil {
 		return err
 	}
 	if _, err := v.heads.until("", v.loneHead); err != nil {

@@ -76,7 +76,8 @@ func (c *Console) what(v *visit, e *engine.EntryRow, w *engine.Workflow) string 
 	}
 	var parts []string
 	if e.From != "" && e.To != "" && e.From != e.To {
-		parts = append(parts, c.stageIn(v, w, e.From)+" → "+c.stageIn(v, w, e.To))
+		from, to := c.stateOf(v, w, e)
+		parts = append(parts, from+" → "+to)
 	}
 	switch e.Action {
 	case "report":
@@ -105,6 +106,17 @@ func (c *Console) what(v *visit, e *engine.EntryRow, w *engine.Workflow) string 
 		}
 	}
 	return strings.Join(said, " · ")
+}
+
+// stateOf names the states that an entry leads from and to, as its kind of subject calls them.
+func (c *Console) stateOf(v *visit, w *engine.Workflow, e *engine.EntryRow) (from, to string) {
+	switch e.Kind() {
+	case engine.SubjectList:
+		return engine.ListState(e.From).In(v.lang), engine.ListState(e.To).In(v.lang)
+	case engine.SubjectNeed:
+		return engine.NeedState(e.From).In(v.lang), engine.NeedState(e.To).In(v.lang)
+	}
+	return c.stageIn(v, w, e.From), c.stageIn(v, w, e.To)
 }
 
 // stageIn names a stage by its workflow, or as any workflow names it.

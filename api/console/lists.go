@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,6 +104,7 @@ type listView struct {
 	Problem                     string
 	Checks                      []string
 	Closed                      string
+	Needs, NeedsHref            string // how many needs were collected for it, while it is drawn up
 }
 
 // sureView asks once more before an act that cannot be taken back.
@@ -244,7 +246,37 @@ func (c *Console) showList(v *visit, status int, r *engine.Reconciliation, why *
 			view.Named = append(view.Named, namedRow{string(p.ID), p.Number, p.Title, c.names.unit(v, p.UnitID), p.Deadline.String()})
 		}
 	}
+	if view.Draft {
+		if view.Needs, view.NeedsHref, err = c.needsFor(v, l); err != nil {
+			return err
+		}
+	}
 	return c.render(v, status, "list", l.Name, view)
+}
+
+// needsFor tells how many needs were collected for a list, and where they are; "" if there are none.
+func (c *Console) needsFor(v *visit, l *engine.List) (text, href string, err error) {
+	all, open := 0, 0
+	f := engine.NeedFilter{Unit: l.UnitID, Number: l.Number, Limit: engine.MaxPage}
+	for {
+		page, err := c.Engine.Needs(v.ctx, v.actor, f)
+		if err != nil {
+			return "", "", err
+		}
+		all += len(page.Items)
+		for i := range page.Items {
+			if page.Items[i].State == engine.NeedOpen {
+				open++
+			}
+		}
+		if f.After = page.Next; f.After == "" {
+			break
+		}
+	}
+	if all == 0 {
+		return "", "", nil
+	}
+	return v.t("console.list.needs", "n", all, "open", open), "/needs?" + url.Values{"number": {l.Number}, "unit": {string(l.UnitID)}}.Encode(), nil
 }
 
 // listSub tells in one line where a list is in its life.

@@ -148,6 +148,7 @@ var navigation = []struct {
 		{Href: "/todo", Icon: "inbox", Title: "console.nav.todo", Short: "console.nav.todo_short", Todo: true},
 		{Href: "/notices", Icon: "bell", Title: "console.nav.notices", Short: "console.nav.notices_short", Count: "/notices/count"}}},
 	{"console.nav.projects", []navItem{{Href: "/ledger", Icon: "table", Title: "console.nav.ledger", Short: "console.nav.ledger"},
+		{Href: "/needs", Icon: "speakerphone", Title: "console.nav.needs", Short: "console.nav.needs", Roles: []engine.Role{engine.Secretary, engine.Supervisor, engine.Leader, engine.Inspector}},
 		{Href: "/lists", Icon: "list-check", Title: "console.nav.lists", Short: "console.nav.lists_short"},
 		{Href: "/import", Icon: "file-spreadsheet", Title: "console.nav.import", Short: "console.nav.import", Create: true}}},
 	{"console.nav.oversight", []navItem{{Href: "/trail", Icon: "shield-check", Title: "console.nav.trail", Short: "console.nav.trail"}}},

@@ -208,6 +208,7 @@ func TestPagesForPeople(t *testing.T) {
 // views are the pages with their typed views, for rendering each empty.
 var emptyViews = map[string]any{"error": errorView{}, "sign_in": signInView{}, "ledger": ledgerView{Empty: &emptyView{}}, "project": projectView{},
 	"conflict": conflictView{}, "edit": editView{}, "todo": todoView{}, "overview": overviewView{}, "trail": trailView{}, "workflows": workflowsView{},
+	"needs": needsView{Empty: &emptyView{}}, "need": needView{},
 	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "notices": noticesView{Empty: &emptyView{}}, "notice_settings": mySettingsView{}, "channels": channelsView{}, "channel": channelView{}, "deliveries": deliveriesView{}, "wordings": wordingsView{},
 	"closing": closingView{}, "rate": rateView{}, "poll": pollView{}, "board": boardView{}, "board_list": boardListView{}, "certificate": certificateView{}, "bulletin": bulletinView{}, "account": accountView{}, "totp": totpView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
 

@@ -34,6 +34,7 @@ type projectView struct {
 	Schedule                schedule
 	Route                   []routeStage
 	Extended                []extensionView
+	Needs                   []needRow // that it does something about
 	Reports                 []reportView
 	Evidence                []evidenceView
 	Due                     dueView
@@ -207,6 +208,13 @@ func (c *Console) showProject(v *visit, p *engine.Project, status int, a *attemp
 	view.Schedule = c.schedule(v, p, today, slices.ContainsFunc(options, func(o engine.Option) bool { return o.Act == "milestones" && o.Allowed }))
 	view.Route = c.route(v, p, w, &view.Schedule)
 	view.Extended = c.extensions(v, past.entries)
+	needs, err := c.Engine.Needs(v.ctx, v.actor, engine.NeedFilter{Project: p.ID, Limit: engine.MaxPage})
+	if err != nil {
+		return err
+	}
+	for i := range needs.Items {
+		view.Needs = append(view.Needs, c.needRow(v, &needs.Items[i]))
+	}
 	c.addRecords(v, p, w, past.entries, &view)
 	if view.Evidence, err = c.evidenceViews(v, p); err != nil {
 		return err

@@ -84,6 +84,7 @@ func Register(api huma.API, o Options) {
 	huma.Register(api, op(get, one+"/reminders", "list-reminders", "提醒 What people were reminded of"), h.reminders)
 
 	h.registerLists(api, op)
+	h.registerNeeds(api, op)
 
 	huma.Register(api, op(get, "/audit/entries", "list-entries", "审计记录 Query the trail"), h.entries)
 	huma.Register(api, op(get, "/workflows", "list-workflows", "流程 List the workflows"), h.workflows)

@@ -43,6 +43,11 @@ func (n *Notifier) Plan(ctx context.Context) (int, error) {
 			break
 		}
 	}
+	got, err := n.planNeeds(ctx)
+	done += got
+	if err != nil {
+		return done, err
+	}
 	channels, err := n.Engine.Store.Channels(ctx)
 	if err != nil {
 		return done, err

@@ -13,7 +13,7 @@ import (
 const maxLines = 40
 
 // Kinds lists the kinds of reminders that there are, in the order in which settings show them.
-var Kinds = []string{"remind", "urge", "supervise", "talk", "bulletin", "overdue", "submit", "approve", "return", "transition", "verify", "object"}
+var Kinds = []string{"remind", "urge", "supervise", "talk", "bulletin", "overdue", "submit", "approve", "return", "transition", "verify", "object", "survey", "look_back", "hand_over"}
 
 // kindWeek is the kind of the weekly bulletin's notice.
 const kindWeek = "week"
@@ -97,6 +97,8 @@ func (n *Notifier) compose(ctx context.Context, v voice, things []thing, person 
 	switch {
 	case len(things) == 1 && things[0].text == "":
 		subject = v.say("notify.say.subject", "kind", v.kindName(things[0].kind), "title", things[0].project.Title)
+	case len(things) == 1 && things[0].kind == kindNeed:
+		subject = v.say("notify.say.subject_need")
 	case len(things) == 1:
 		subject = v.say("notify.say.subject_week")
 	default:

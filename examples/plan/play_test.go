@@ -90,7 +90,7 @@ func TestPlayShowsEveryStageAndHolds(t *testing.T) {
 		}
 		for _, a := range []string{"import", "create", "edit", "submit", "approve", "return", "acknowledge", "lay_milestones", "report",
 			"tick", "evidence", "verify", "survey", "object", "summarize", "extend", "urge", "overdue", "rung", "transition",
-			"draw_up", "put", "publish", "reconcile", "carry_over", "carried_in", "enlist"} {
+			"draw_up", "put", "publish", "reconcile", "carry_over", "carried_in", "enlist", "collect", "merge", "absorb", "accept", "settle", "decline", "tell"} {
 			if actions[a] == 0 {
 				t.Errorf("nobody did %q in the play", a)
 			}

@@ -135,6 +135,7 @@ func script() []event {
 	add(cmd(12, "he", "lab", engine.Approve{}), cmd(13, "zhang", "lab", engine.Approve{}))
 	add(report(25, "lab", "wu", 60, "修好 19 台"))
 	add(lists()...)
+	add(collected()...)
 	return s
 }
 

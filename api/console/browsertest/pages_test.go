@@ -47,7 +47,7 @@ func (x *team) examples() map[string]string {
 	return map[string]string{"/import/:ticket": first.at(), "/channels/new": "/channels/new?kind=webhook", "/channels/:id": "/channels/" + h.channel(), "/projects/:id/certificate": "/projects/" + string(h.closed().ID) + "/certificate", "/projects/:id": "/projects/" + string(busy.ID), "/projects/:id/edit": "/projects/" + string(h.planned().ID) + "/edit",
 		"/lists/:id": list, "/lists/:id/edit": "/lists/" + string(next.ID) + "/edit", "/lists/:id/close": list + "/close", "/lists/:id/bulletin": list + "/bulletin",
 		"/lists/:id/carry/:project": list + "/carry/" + string(running.Order()[0]), "/workflows/:workflow": "/workflows/shishi",
-		"/board/:id": "/board/" + string(running.ID), "/r/:token": h.link()}
+		"/needs/:id": "/needs/" + h.need(), "/board/:id": "/board/" + string(running.ID), "/r/:token": h.link()}
 }
 
 // lists are the college's: the one that is being reconciled, and the next.
@@ -58,6 +58,26 @@ func (h *house) lists() (running, next engine.List) {
 		h.t.Fatalf("%d lists, %v", len(page.Items), err)
 	}
 	return page.Items[1], page.Items[0]
+}
+
+// need is the id of one that waits for an answer.
+func (h *house) need() string {
+	h.t.Helper()
+	page, err := h.engine.Needs(context.Background(), engine.Operator(), engine.NeedFilter{State: []engine.NeedState{engine.NeedOpen}})
+	if err != nil || len(page.Items) == 0 {
+		h.t.Fatalf("%d needs, %v", len(page.Items), err)
+	}
+	return string(page.Items[0].ID)
+}
+
+// settled is the id of one that an item takes up, with another merged into it.
+func (h *house) settled() string {
+	h.t.Helper()
+	page, err := h.engine.Needs(context.Background(), engine.Operator(), engine.NeedFilter{State: []engine.NeedState{engine.NeedAccepted}})
+	if err != nil || len(page.Items) == 0 {
+		h.t.Fatalf("%d needs, %v", len(page.Items), err)
+	}
+	return string(page.Items[0].ID)
 }
 
 // channel is the id of a webhook, which is made for whoever looks at it.
@@ -118,7 +138,9 @@ func (x *team) sights() []sight {
 	project("closed", "wang", func(p *engine.Project) bool { return p.Stage == engine.Closed })
 	project("shelved", "li", func(p *engine.Project) bool { return p.Stage == engine.Shelved })
 	project("secretary", "wu", func(p *engine.Project) bool { return p.Kind == "shuji" })
+	again("need-settled", "zhang", "/needs/"+h.settled())
 	_, draft := h.lists()
+	again("needs-of-list", "zhang", "/needs?number="+draft.Number+"&unit="+string(draft.UnitID))
 	for _, s := range []sight{{name: "list-draft", login: "zhang", path: "/lists/" + string(draft.ID)},
 		{name: "todo-owner", login: "zhou", path: "/todo"}, {name: "todo-nothing", login: "wang", path: "/todo"}, {name: "overview-owner", login: "zhou", path: "/overview"},
 		{name: "ledger-all", login: "wang", path: "/ledger?view=all"}, {name: "ledger-red", login: "wang", path: "/ledger?light=red"},
