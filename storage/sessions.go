@@ -88,6 +88,27 @@ func (db *DB) EndSessions(ctx context.Context, user engine.UserID, hash []byte, 
 	return n, err
 }
 
+// EndOtherSessions ends the user's sessions that have not ended but the one to keep, and returns how many those were.
+func (db *DB) EndOtherSessions(ctx context.Context, user engine.UserID, keep []byte, at time.Time) (n int64, err error) {
+	err = db.alone(ctx, func(tx *gorm.DB) error {
+		result := tx.Exec("UPDATE sessions SET ended_at = ? WHERE user_id = ? AND ended_at IS NULL AND hash <> ?", micro(at), string(user), keep)
+		n = result.RowsAffected
+		return result.Error
+	}, func() (bool, error) { return false, nil })
+	return n, err
+}
+
+// SessionsOf returns the user's sessions that have not ended, last used first; some of them may hold no more.
+func (db *DB) SessionsOf(ctx context.Context, user engine.UserID) ([]engine.Session, error) {
+	var out []engine.Session
+	if !canonicalID(string(user)) {
+		return out, nil
+	}
+	err := db.reader(ctx).Raw("SELECT "+sessions.quoted("")+" FROM sessions WHERE user_id = ? AND ended_at IS NULL ORDER BY seen_at DESC, created_at DESC",
+		string(user)).Scan(&out).Error
+	return out, err
+}
+
 // KnownDevice tells whether the user has had a session on the device since a moment.
 func (db *DB) KnownDevice(ctx context.Context, user engine.UserID, device []byte, since time.Time) (bool, error) {
 	var n int

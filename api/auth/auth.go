@@ -48,6 +48,10 @@ type Sessions interface {
 	TouchSession(ctx context.Context, hash []byte, seen time.Time) error
 	// EndSessions ends all of the user's sessions, or the one with the hash, and returns how many it ended.
 	EndSessions(ctx context.Context, user engine.UserID, hash []byte, at time.Time) (int64, error)
+	// EndOtherSessions ends all of the user's sessions but the one to keep.
+	EndOtherSessions(ctx context.Context, user engine.UserID, keep []byte, at time.Time) (int64, error)
+	// SessionsOf returns those that have not ended, last used first.
+	SessionsOf(ctx context.Context, user engine.UserID) ([]engine.Session, error)
 	KnownDevice(ctx context.Context, user engine.UserID, device []byte, since time.Time) (bool, error)
 	// ProveSession notes that its user has proved again who they are.
 	ProveSession(ctx context.Context, hash []byte, at time.Time) error

@@ -44,6 +44,7 @@ type Door interface {
 	// SetUp makes the root unit and the first administrator with a one-time token.
 	SetUp(ctx context.Context, f auth.First) (engine.User, engine.Unit, error)
 	Codes
+	Sittings
 }
 
 // Tray is where a ledger waits between its preview and the import; storage/files implements it.
@@ -153,6 +154,10 @@ var routes = []Route{
 	{"POST", "/sign-in/code", true, false, (*Console).giveCode},
 	{"GET", "/prove", true, false, (*Console).provePage},
 	{"POST", "/prove", true, false, (*Console).prove},
+	{"GET", "/account", false, false, (*Console).account},
+	{"POST", "/account/sessions/end", false, false, (*Console).endSitting},
+	{"POST", "/account/tokens", false, false, (*Console).issueToken},
+	{"POST", "/account/tokens/revoke", false, false, (*Console).revokeToken},
 	{"GET", "/account/totp", true, false, (*Console).totpPage},
 	{"POST", "/account/totp", true, false, (*Console).enrol},
 	{"POST", "/account/totp/codes", true, false, (*Console).renewRecovery},

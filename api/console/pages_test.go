@@ -210,7 +210,7 @@ var emptyViews = map[string]any{"error": errorView{}, "sign_in": signInView{}, "
 	"conflict": conflictView{}, "edit": editView{}, "todo": todoView{}, "overview": overviewView{}, "trail": trailView{}, "workflows": workflowsView{},
 	"needs": needsView{Empty: &emptyView{}}, "need": needView{},
 	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "notices": noticesView{Empty: &emptyView{}}, "notice_settings": mySettingsView{}, "channels": channelsView{}, "channel": channelView{}, "deliveries": deliveriesView{}, "wordings": wordingsView{},
-	"closing": closingView{}, "rate": rateView{}, "poll": pollView{}, "board": boardView{}, "board_list": boardListView{}, "certificate": certificateView{}, "bulletin": bulletinView{}, "account": accountView{}, "totp": totpView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
+	"closing": closingView{}, "rate": rateView{}, "poll": pollView{}, "board": boardView{}, "board_list": boardListView{}, "certificate": certificateView{}, "bulletin": bulletinView{}, "account": accountView{}, "totp": totpView{}, "mine": mineView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
 
 // TestTemplatesRenderEmptyAndFull renders every template with a view without values and with one in which every
 // field, list and pointer is filled, each text with markup.

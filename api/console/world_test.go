@@ -55,6 +55,8 @@ type door struct {
 
 func (d door) Proved(context.Context, string) error { return nil }
 
+func (d door) Sittings(context.Context, string) ([]auth.Sitting, error) { return nil, nil }
+
 func (d door) OfferSeed(context.Context, string) (auth.Offer, error) {
 	return auth.Offer{Sealed: "sealed", Secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", URI: "otpauth://totp/x?secret=JBSWY3DPEHPK3PXP"}, nil
 }
