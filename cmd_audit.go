@@ -72,14 +72,7 @@ func (x *auditVerifyCmd) Run(ctx context.Context, s *session) error {
 	if errors.Is(err, storage.ErrForeign) || errors.Is(err, merkle.ErrMalformed) {
 		return failure{verifyUsage, err}
 	}
-	v := verdict{Verdict: "intact", Report: report}
-	code := verifyIntact
-	switch {
-	case len(report.Findings) > 0: // also if the rest could not be read
-		v.Verdict, code = "tampered", verifyTampered
-	case err != nil:
-		v.Verdict, code = "undecided", verifyUnknown
-	}
+	v, code := judge(report, err)
 	if err != nil {
 		v.Error = s.explain(err)
 	}
@@ -128,6 +121,17 @@ func (x *auditVerifyCmd) options(c config.Config) (opt storage.VerifyOptions, er
 // evidenceFiles opens evidence for verification without making a folder.
 func evidenceFiles(dir string) storage.OpenFile {
 	return func(digest audit.Digest) (io.ReadCloser, error) { return files.Look(dir, digest) }
+}
+
+// judge says what a verification comes to, and the exit code for it.
+func judge(report storage.Report, err error) (verdict, int) {
+	switch {
+	case len(report.Findings) > 0: // also if the rest could not be read
+		return verdict{Verdict: "tampered", Report: report}, verifyTampered
+	case err != nil:
+		return verdict{Verdict: "undecided", Report: report}, verifyUnknown
+	}
+	return verdict{Verdict: "intact", Report: report}, verifyIntact
 }
 
 // verify verifies a database. What its own signer signed last counts as known from outside: it is not in the database.

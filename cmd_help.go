@@ -224,8 +224,11 @@ func (s *session) usage(err error, trace *kong.Context) int {
 	}
 	words := append([]string{program}, path(node(trace))...)
 	_, _ = fmt.Fprintf(s.err, "%s\n%s\n", s.text("usage", "why", why), s.text("usage.help", "command", strings.Join(words, " ")))
-	if slices.Equal(words[1:], []string{"audit", "verify"}) {
+	switch {
+	case slices.Equal(words[1:], []string{"audit", "verify"}):
 		return verifyUsage
+	case slices.Equal(words[1:], []string{"restore"}):
+		return restoreRefused
 	}
 	return exitUsage
 }

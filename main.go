@@ -36,6 +36,8 @@ type commands struct {
 	Simulate simulateCmd `cmd:""`
 	Calendar calendarCmd `cmd:""`
 	Audit    auditCmd    `cmd:""`
+	Backup   backupCmd   `cmd:""`
+	Restore  restoreCmd  `cmd:""`
 	User     userCmd     `cmd:""`
 	Unit     unitCmd     `cmd:""`
 	Token    tokenCmd    `cmd:""`

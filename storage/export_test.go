@@ -108,3 +108,6 @@ func (db *DB) explain(ctx context.Context, query string, args []any) (plan strin
 	}
 	return plan, rows.Err()
 }
+
+// MigrateTo brings the schema up to an older version.
+func (db *DB) MigrateTo(ctx context.Context, version int64) error { return db.migrate(ctx, version) }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -21,8 +22,10 @@ var migrations embed.FS
 const versions = "goose_db_version"
 
 // files returns the migrations of this database.
-func (db *DB) files() fs.FS {
-	sub, err := fs.Sub(migrations, "migrations/"+db.Backend())
+func (db *DB) files() fs.FS { return migrationsOf(db.Backend()) }
+
+func migrationsOf(backend string) fs.FS {
+	sub, err := fs.Sub(migrations, "migrations/"+backend)
 	if err != nil {
 		panic(err) // a fixed path within what is embedded
 	}
@@ -31,7 +34,10 @@ func (db *DB) files() fs.FS {
 
 // Migrate brings the schema to the newest version and makes an installation of a new database. It may be called
 // by several replicas at once, and again at any time. It refuses a schema that is newer than this program.
-func (db *DB) Migrate(ctx context.Context) error {
+func (db *DB) Migrate(ctx context.Context) error { return db.migrate(ctx, 0) }
+
+// migrate brings the schema up to a version, 0 for the newest.
+func (db *DB) migrate(ctx context.Context, to int64) error {
 	current, latest, err := db.SchemaState(ctx)
 	if err != nil {
 		return err
@@ -64,7 +70,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if _, err := provider.UpTo(ctx, cmp.Or(to, latest)); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	id, err := uuid.NewV7()
@@ -83,16 +89,8 @@ func (db *DB) Migrate(ctx context.Context) error {
 // SchemaState returns the version of the database's schema, 0 for an empty database, and the version that this
 // program needs. It writes nothing.
 func (db *DB) SchemaState(ctx context.Context) (current, latest int64, err error) {
-	names, err := fs.Glob(db.files(), "*.sql")
-	if err != nil {
+	if latest, err = newest(db.files()); err != nil {
 		return 0, 0, err
-	}
-	for _, name := range names {
-		v, err := goose.NumericComponent(name)
-		if err != nil {
-			return 0, 0, fmt.Errorf("migration %s: %w", name, err)
-		}
-		latest = max(latest, v)
 	}
 	exists := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
 	if db.Backend() == Postgres {
@@ -111,6 +109,22 @@ func (db *DB) SchemaState(ctx context.Context) (current, latest int64, err error
 		return 0, 0, fmt.Errorf("schema version: %w", err)
 	}
 	return current, latest, nil
+}
+
+// newest returns the version that the migrations lead to.
+func newest(migrations fs.FS) (latest int64, err error) {
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		v, err := goose.NumericComponent(name)
+		if err != nil {
+			return 0, fmt.Errorf("migration %s: %w", name, err)
+		}
+		latest = max(latest, v)
+	}
+	return latest, nil
 }
 
 // Errors of Check, for errors.Is.

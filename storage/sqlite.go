@@ -53,9 +53,9 @@ var sqliteDialect = dialect{
 }
 
 func openSQLite(ctx context.Context, path string) (*DB, error) {
-	path = strings.TrimPrefix(path, "//")
-	if path == "" || strings.HasPrefix(path, ":memory:") || strings.HasPrefix(path, "file:") {
-		return nil, &engine.Error{Kind: engine.Invalid, Field: "db", Key: "storage.sqlite_path", Args: map[string]any{"path": path}}
+	path, err := sqlitePath(path)
+	if err != nil {
+		return nil, err
 	}
 	base := "file:" + (&url.URL{Path: path}).EscapedPath()
 	// The writer comes first: it creates the file, without which a reader cannot open.
@@ -63,7 +63,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err != nil {
 		return nil, unopened(path, err)
 	}
-	db := &DB{dialect: sqliteDialect, write: write, pools: []*sql.DB{writePool}, queue: newQueue()}
+	db := &DB{dialect: sqliteDialect, path: path, write: write, pools: []*sql.DB{writePool}, queue: newQueue()}
 	db.admin = func(context.Context) (*sql.DB, error) { return writePool, nil }
 	if err := checkSQLite(ctx, writePool); err != nil {
 		return nil, errors.Join(unopened(path, err), db.Close())
@@ -74,6 +74,15 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	}
 	db.read, db.pools = read, append(db.pools, readPool)
 	return db, nil
+}
+
+// sqlitePath returns the file that the rest of a DSN names.
+func sqlitePath(rest string) (string, error) {
+	path := strings.TrimPrefix(rest, "//")
+	if path == "" || strings.HasPrefix(path, ":memory:") || strings.HasPrefix(path, "file:") {
+		return "", &engine.Error{Kind: engine.Invalid, Field: "db", Key: "storage.sqlite_path", Args: map[string]any{"path": path}}
+	}
+	return path, nil
 }
 
 // unopened says in words what most often keeps a file from being opened.

@@ -35,6 +35,7 @@ const (
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
 	dialect dialect
+	path    string   // of SQLite's file
 	write   *gorm.DB // on SQLite one connection, so that writers wait in Go and not on a lock
 	read    *gorm.DB // on PostgreSQL the same handle
 	pools   []*sql.DB

@@ -87,6 +87,31 @@ func (f *Files) Put(ctx context.Context, name string, r io.Reader, limit int64) 
 	return e, nil
 }
 
+// Restore stores a file that was handed in before, out of a backup: what may be handed in is not asked again, but the
+// bytes must be those of the digest, else nothing is stored and the error is of kind Damaged.
+func (f *Files) Restore(ctx context.Context, digest audit.Digest, r io.Reader) error {
+	temp, err := os.CreateTemp(filepath.Join(f.dir, incoming), "*")
+	if err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	hash := sha256.New()
+	_, err = io.Copy(io.MultiWriter(temp, hash), readerWith(ctx, r))
+	if err == nil && audit.Digest(hash.Sum(nil)) != digest {
+		err = damaged("evidence.altered", digest)
+	}
+	placed := false
+	if err = errors.Join(err, temp.Sync(), temp.Close()); err == nil {
+		placed, err = f.place(temp.Name(), engine.Evidence{SHA256: digest})
+	}
+	if !placed {
+		_ = os.Remove(temp.Name()) // at worst a stray file in incoming
+	}
+	if err != nil {
+		return fmt.Errorf("evidence %s: %w", digest, err)
+	}
+	return nil
+}
+
 // place moves a finished file to where its digest says, and reports whether it did: the same bytes may lie there
 // already. What lies there and is not what the digest says was altered by somebody else, and is put right.
 func (f *Files) place(temp string, e engine.Evidence) (bool, error) {
