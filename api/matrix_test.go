@@ -83,6 +83,7 @@ func newMatrixWorld(t *testing.T, db *storage.DB) *matrixWorld {
 			h.person(string(role)+"-"+r.name, "某", role, r.unit)
 		}
 	}
+	h.person("resident", "住户", engine.Secretary, "b1") // whom the pages of people are asked for
 	body := complete()
 	delete(body, "need")
 	h.want(201, "", "secretary", "POST", "/api/v1/projects", body).into(t, &w.draft)
@@ -154,7 +155,7 @@ func (w *matrixWorld) ask(who, method, template string) string {
 		id, version = w.need.ID, w.need.Version
 	}
 	path := strings.NewReplacer(":id", id, ":project", w.cancelled.ID, ":evidence", w.evidence, ":milestone", "m1", ":objection", "o1", ":workflow", "shishi",
-		":file", "none", ":ticket", "none", ":user", string(w.users["nobody"].ID), ":unit", "b2").Replace(template)
+		":file", "none", ":ticket", "none", ":user", string(w.users["resident"].ID), ":unit", string(w.units["b1"].ID), ":delegation", "none").Replace(template)
 	var a answer
 	if strings.HasPrefix(template, "/api/") || strings.HasPrefix(template, "/docs") || strings.HasSuffix(template, "z") && strings.Count(template, "/") == 1 {
 		if strings.HasSuffix(template, "/simulation") {
@@ -254,6 +255,11 @@ func (w *matrixWorld) page(who, method, path string, p project) answer {
 	}
 	if strings.HasSuffix(path, "/do/submit") {
 		fields.Set("note", "")
+	}
+	if strings.HasPrefix(path, "/people/") || strings.HasPrefix(path, "/units/") {
+		fields.Set("version", "999") // of nobody's page: who is allowed is told that it is out of date
+		fields.Set("unit", string(w.units["b1"].ID))
+		fields.Set("role", "supervisor")
 	}
 	if strings.HasSuffix(path, "/do/approve") || strings.HasPrefix(path, "/todo/") {
 		fields.Set("note", "同意")
@@ -415,6 +421,9 @@ func (w *matrixWorld) sane(lines []string) {
 			away := below || rel.name == "sibling" || rel.name == "foreign"
 			if away && strings.Contains(cells[1+i], sees) {
 				w.t.Errorf("%s %s shows the project to somebody %s: %s", method, path, rel.name, cells[1+i])
+			}
+			if (strings.Contains(path, ":user") || strings.Contains(path, "/:unit")) && (away || below) && strings.Trim(cells[1+i], absent) != "" {
+				w.t.Errorf("%s %s is not absent for somebody %s: %s", method, path, rel.name, cells[1+i])
 			}
 			if strings.Contains(path, ":id") && away && strings.Trim(cells[1+i], absent) != "" {
 				w.t.Errorf("%s %s is not absent for somebody %s: %s", method, path, rel.name, cells[1+i])

@@ -64,31 +64,68 @@ var exclusive = []Role{Admin, Security, Inspector}
 
 // Grant gives a user a role at a unit. Nobody grants to themselves.
 func (e *Engine) Grant(ctx context.Context, who Actor, user, unit string, role Role) (User, error) {
-	return e.changeGrants(ctx, who, user, unit, role, "grant", func(list []Grant, g Grant) ([]Grant, error) {
-		for _, h := range list {
-			if h.Role == g.Role && h.UnitID == g.UnitID {
-				return nil, &Error{Kind: Conflict, Key: "grant.held", Args: map[string]any{"role": role}}
-			}
-			if h.Role != g.Role && slices.Contains(exclusive, h.Role) && slices.Contains(exclusive, g.Role) {
-				return nil, blocked("grant.exclusive", "role", g.Role, "other", h.Role)
-			}
+	return e.changeGrants(ctx, who, user, unit, role, "grant", given)
+}
+
+// given returns what somebody holds who is given one more role.
+func given(u User, at Unit, role Role) ([]Grant, error) {
+	for _, h := range u.Grants {
+		if h.Role == role && h.UnitID == at.ID {
+			return nil, &Error{Kind: Conflict, Key: "grant.held", Args: map[string]any{"role": role}}
 		}
-		return append(slices.Clone(list), g), nil
-	})
+		if h.Role != role && slices.Contains(exclusive, h.Role) && slices.Contains(exclusive, role) {
+			return nil, blocked("grant.exclusive", "role", role, "other", h.Role)
+		}
+	}
+	if u.Disabled {
+		return nil, blocked("user.disabled")
+	}
+	if err := open(at); err != nil {
+		return nil, err
+	}
+	return append(slices.Clone(u.Grants), Grant{Role: role, UnitID: at.ID, Path: at.Path}), nil
 }
 
 // Revoke takes a role at a unit away.
 func (e *Engine) Revoke(ctx context.Context, who Actor, user, unit string, role Role) (User, error) {
-	return e.changeGrants(ctx, who, user, unit, role, "revoke", func(list []Grant, g Grant) ([]Grant, error) {
-		i := slices.IndexFunc(list, func(h Grant) bool { return h.Role == g.Role && h.UnitID == g.UnitID })
+	return e.changeGrants(ctx, who, user, unit, role, "revoke", func(u User, at Unit, role Role) ([]Grant, error) {
+		i := slices.IndexFunc(u.Grants, func(h Grant) bool { return h.Role == role && h.UnitID == at.ID })
 		if i < 0 {
 			return nil, notFound("grant.none", "role", role)
 		}
-		return slices.Delete(slices.Clone(list), i, i+1), nil
+		return slices.Delete(slices.Clone(u.Grants), i, i+1), nil
 	})
 }
 
-func (e *Engine) changeGrants(ctx context.Context, who Actor, user, unit string, role Role, action string, change func([]Grant, Grant) ([]Grant, error)) (User, error) {
+// MayGrant tells why a person may not give somebody a role at a unit now, nil if they may. Asking leaves no entry.
+func (e *Engine) MayGrant(who Actor, u User, at Unit, role Role) error {
+	if err := e.MayRevoke(who, u, at); err != nil {
+		return err
+	}
+	_, err := given(u, at, role)
+	return err
+}
+
+// MayRevoke tells why a person may not take a role at a unit from somebody, nil if they may. Asking leaves no entry.
+func (e *Engine) MayRevoke(who Actor, u User, at Unit) error {
+	if err := e.only(who, Security); err != nil {
+		return err
+	}
+	return grantsAt(who, u, at)
+}
+
+// grantsAt refuses whoever gives themselves a role, and whoever is no security administrator above the unit.
+func grantsAt(who Actor, u User, at Unit) error {
+	if u.ID == who.ID {
+		return denied("grant.self")
+	}
+	if _, ok := who.Has(Security, at.Path); !ok && !who.system {
+		return denied("grant.above_scope", "unit", at.Name)
+	}
+	return nil
+}
+
+func (e *Engine) changeGrants(ctx context.Context, who Actor, user, unit string, role Role, action string, change func(User, Unit, Role) ([]Grant, error)) (User, error) {
 	if err := e.requires(ctx, who, Security, action); err != nil {
 		return User{}, err
 	}
@@ -103,19 +140,21 @@ func (e *Engine) changeGrants(ctx context.Context, who Actor, user, unit string,
 	if err != nil {
 		return User{}, err
 	}
-	if u.ID == who.ID {
-		return User{}, e.deny(ctx, who, action, SubjectUser+"/"+string(u.ID), denied("grant.self"))
-	}
-	if _, ok := who.Has(Security, at.Path); !ok && !who.system {
-		return User{}, e.deny(ctx, who, action, SubjectUnit+"/"+string(at.ID), denied("grant.above_scope", "unit", at.Name))
+	if err := grantsAt(who, u, at); err != nil {
+		subject := SubjectUnit + "/" + string(at.ID)
+		if u.ID == who.ID {
+			subject = SubjectUser + "/" + string(u.ID)
+		}
+		return User{}, e.deny(ctx, who, action, subject, err)
 	}
 	next := u
-	if next.Grants, err = change(u.Grants, Grant{Role: role, UnitID: at.ID, Path: at.Path}); err != nil {
+	if next.Grants, err = change(u, at, role); err != nil {
 		return User{}, err
 	}
 	next.Version++
 	err = e.record(ctx, who, SubjectUser+"/"+string(u.ID), action, u, func(r *Record) (any, map[string]any) {
 		r.User, r.Entry.Unit = &next, string(at.ID)
+		r.Guard.Unit, r.Guard.Path, r.Guard.Open = at.ID, at.Path, action == "grant"
 		return next, map[string]any{"role": role, "unit": at.ID}
 	})
 	return next, conflict(err)
@@ -173,19 +212,34 @@ func (e *Engine) managed(ctx context.Context, who Actor, user, what string) (Use
 
 // Manages refuses whoever may not do what to somebody's account; see managed. The refusal is recorded.
 func (e *Engine) Manages(ctx context.Context, who Actor, u User, what string) error {
+	if err := manages(who, u); err != nil {
+		return e.deny(ctx, who, what, SubjectUser+"/"+string(u.ID), err)
+	}
+	return nil
+}
+
+// MayManage tells why a person may not close, reset or hand over somebody's account, nil if they may. Asking leaves no
+// entry.
+func (e *Engine) MayManage(who Actor, u User) error {
+	if err := e.only(who, Admin); err != nil {
+		return err
+	}
+	return manages(who, u)
+}
+
+func manages(who Actor, u User) error {
 	if who.system {
 		return nil
 	}
-	subject := SubjectUser + "/" + string(u.ID)
 	if u.ID == who.ID {
-		return e.deny(ctx, who, what, subject, denied("account.self"))
+		return denied("account.self")
 	}
 	for _, g := range u.Grants {
 		if slices.Contains(exclusive, g.Role) {
-			return e.deny(ctx, who, what, subject, denied("account.separated", "role", g.Role))
+			return denied("account.separated", "role", g.Role)
 		}
 		if _, ok := who.Has(Admin, g.Path); !ok {
-			return e.deny(ctx, who, what, subject, denied("account.above_scope"))
+			return denied("account.above_scope")
 		}
 	}
 	return nil

@@ -166,7 +166,7 @@ func (c *Case) step(p *Project) (int, authority, bool) {
 		for _, role := range a.Steps[i].Roles {
 			var best Grant // the nearest, as in Actor.Has
 			for _, g := range c.Who.Grants {
-				if g.Role == role && Under(p.UnitPath, g.Path) && a.Steps[i].At.covers(g.Path, p.UnitPath) && len(g.Path) > len(best.Path) {
+				if g.Role == role && Under(p.UnitPath, g.Path) && a.Steps[i].At.Covers(g.Path, p.UnitPath) && len(g.Path) > len(best.Path) {
 					best = g
 				}
 			}
@@ -178,9 +178,9 @@ func (c *Case) step(p *Project) (int, authority, bool) {
 	return 0, authority{}, false
 }
 
-// covers reports whether a role granted at the unit with path granted is on the level, seen from the unit at
+// Covers reports whether a role granted at the unit with path granted is on the level, seen from the unit at
 // path.
-func (l Level) covers(granted, path string) bool {
+func (l Level) Covers(granted, path string) bool {
 	depth := func(p string) int { return strings.Count(p, "/") - 1 }
 	switch l {
 	case Near:

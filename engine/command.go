@@ -63,7 +63,7 @@ func (c *Case) mayCreate(u Unit) (authority, error) {
 	if !ok && !c.Who.system {
 		return as, denied("create.role", "roles", roleNameList(c.Workflow.Create), "kind", c.Workflow.Name)
 	}
-	return as, nil
+	return as, open(u)
 }
 
 // write puts a whole draft on the project.

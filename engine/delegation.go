@@ -75,6 +75,9 @@ func (e *Engine) Delegate(ctx context.Context, who Actor, n NewDelegation) (Dele
 	if _, ok := own.Has(n.Role, at.Path); !ok {
 		return Delegation{}, e.deny(ctx, who, "delegate", SubjectUnit+"/"+string(at.ID), denied("delegation.not_held", "role", n.Role, "unit", at.Name))
 	}
+	if err := open(at); err != nil {
+		return Delegation{}, err
+	}
 	switch {
 	case to.ID == who.ID:
 		return Delegation{}, invalid("to", "delegation.self")
@@ -90,7 +93,7 @@ func (e *Engine) Delegate(ctx context.Context, who Actor, n NewDelegation) (Dele
 		StartsAt: starts, EndsAt: ends, Note: note, CreatedAt: now, Version: 1}
 	err = e.record(ctx, who, SubjectDelegation+"/"+string(d.ID), "delegate", nil, func(r *Record) (any, map[string]any) {
 		r.Delegation, r.Entry.Unit = &d, string(at.ID)
-		r.Guard.Unit, r.Guard.Path = at.ID, at.Path
+		r.Guard.Unit, r.Guard.Path, r.Guard.Open = at.ID, at.Path, true
 		return d, nil
 	})
 	return d, conflict(err)

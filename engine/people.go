@@ -71,13 +71,14 @@ func (r Role) Known() bool { return r.Granted() || slices.Contains(Relations, r)
 // Unit is a node of the organisation: 党委, 二级单位, 支部. Path is the chain of ids from the root, with a
 // slash on both ends ("/a/b/"), so that a prefix test with the boundary decides who is under whom.
 type Unit struct {
-	ID        UnitID    `json:"id" gorm:"primaryKey"`
-	ParentID  UnitID    `json:"parent_id,omitempty"`
-	Path      string    `json:"path"`
-	Code      string    `json:"code"` // short code that people and scripts use; unique
-	Name      string    `json:"name"`
-	CreatedAt time.Time `json:"created_at" gorm:"autoCreateTime:false"`
-	Version   int64     `json:"version"`
+	ID        UnitID     `json:"id" gorm:"primaryKey"`
+	ParentID  UnitID     `json:"parent_id,omitempty"`
+	Path      string     `json:"path"`
+	Code      string     `json:"code"` // short code that people and scripts use; unique
+	Name      string     `json:"name"`
+	CreatedAt time.Time  `json:"created_at" gorm:"autoCreateTime:false"`
+	ClosedAt  *time.Time `json:"closed_at,omitempty"` // 撤销: nothing new begins at it
+	Version   int64      `json:"version"`
 }
 
 // Under reports whether the unit at path lies at or under the unit at root.

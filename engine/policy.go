@@ -9,7 +9,7 @@ import "slices"
 // security administrator grants and does nothing else, the inspector reads. The operator at the command line holds the
 // database anyway and sets up.
 var officePolicy = map[string]Role{
-	"add_unit": Admin, "rename_unit": Admin, "move_unit": Admin,
+	"add_unit": Admin, "rename_unit": Admin, "move_unit": Admin, "close_unit": Admin, "reopen_unit": Admin,
 	"add_user": Admin, "enable": Admin, "disable": Admin, "set_password": Admin, "remove_totp": Admin, "end_sessions": Admin, "open_work": Admin, "leave": Admin,
 	"import_people": Admin,
 	"publish":       Admin, "repin": Admin, "load_calendar": Admin,

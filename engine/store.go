@@ -43,6 +43,7 @@ type Guard struct {
 	Version int64  // 0: an actor without an account
 	Unit    UnitID // has still the path, so that whoever held a role above it does so now
 	Path    string // "": no matter
+	Open    bool   // of a record: the unit has not been closed
 }
 
 // Record is a change of anything that is not a project: at most one of the rows is set, none for a mere event. A
@@ -63,6 +64,7 @@ type Record struct {
 	Factor     *FactorChange  // likewise
 	Setup      []byte         // hash of the set-up token that is used up; ErrConflict if it does not hold or there are users
 	Vacated    string         // a path under which no unit may be left when all is written, else ErrConflict
+	Idle       string         // a path at and under which nobody holds a role and no other unit and no project is open, else ErrConflict
 	List       *List
 	Need       *Need
 	Guard      Guard
@@ -256,6 +258,9 @@ type Directory interface {
 	Unit(ctx context.Context, idOrCode string) (Unit, error)
 	User(ctx context.Context, idOrLogin string) (User, error)
 	Users(ctx context.Context) ([]User, error)
+	People(ctx context.Context, f PeopleFilter) (Page[User], error)
+	// Holders returns at most MaxPage open accounts with one of the roles at a unit whose path is path or a beginning of it.
+	Holders(ctx context.Context, path string, roles []Role) ([]User, error)
 	TokenUser(ctx context.Context, hash []byte) (Token, User, error) // of a token that exists, whether or not it still holds
 	Tokens(ctx context.Context, user UserID) ([]Token, error)        // newest first, those that hold no more too
 	// Delegations returns those from and to the user, or all for "", newest first, those that are over too.

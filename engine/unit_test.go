@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -125,4 +126,107 @@ func TestMoveUnitAtOnce(t *testing.T) {
 		}
 		h.intact()
 	})
+}
+
+// A unit ends when nothing hangs on it, and nothing begins at it afterwards.
+func TestCloseUnit(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := settle(t, db, "2026-09-24 10:00")
+		ctx := t.Context()
+		end := func(who, unit, note string) error {
+			_, err := h.e.CloseUnit(ctx, h.acts(who), unit, note)
+			return err
+		}
+		reopen := func(who, unit string) error {
+			_, err := h.e.ReopenUnit(ctx, h.acts(who), unit, "恢复设置")
+			return err
+		}
+		if _, err := h.e.AddUnit(ctx, engine.Operator(), "zz", "old", "老单位"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.e.AddUnit(ctx, engine.Operator(), "old", "older", "更老的"); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "by a supervisor", end("supervisor", "old", "机构改革"), engine.Denied, "act.role")
+		wantKind(t, "by security", end("security", "old", "机构改革"), engine.Denied, "act.role")
+		wantKind(t, "by the administrator of another branch", end("branchadmin", "old", "机构改革"), engine.Denied, "grant.above_scope")
+		wantKind(t, "without a reason", end("admin", "old", "嗯"), engine.Invalid, "note.too_short")
+		wantKind(t, "with a unit under it", end("admin", "old", "机构改革"), engine.Blocked, "unit.not_closable")
+		if _, err := h.e.Grant(ctx, h.acts("security"), "nobody", "older", engine.Secretary); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "with a role at it", end("admin", "older", "机构改革"), engine.Blocked, "unit.not_closable")
+		if _, err := h.e.Revoke(ctx, h.acts("security"), "nobody", "older", engine.Secretary); err != nil {
+			t.Fatal(err)
+		}
+		for _, code := range []string{"older", "old"} {
+			if err := end("admin", code, "机构改革"); err != nil {
+				t.Fatalf("%s: %v", code, err)
+			}
+		}
+		wantKind(t, "twice", end("admin", "old", "机构改革"), engine.Blocked, "unit.closed")
+		wantKind(t, "under a closed one", reopen("admin", "older"), engine.Blocked, "unit.closed")
+		for name, err := range map[string]error{
+			"a unit":    failure(h.e.AddUnit(ctx, h.acts("admin"), "old", "n", "新的")),
+			"a move":    failure(h.e.MoveUnit(ctx, h.acts("admin"), "b", "old")),
+			"a role":    failure(h.e.Grant(ctx, h.acts("security"), "nobody", "old", engine.Secretary)),
+			"a project": failure(h.e.Create(ctx, engine.Operator(), "shishi", unitNamed(t, h, "old"), h.draft())),
+		} {
+			wantKind(t, name, err, engine.Blocked, "unit.closed")
+		}
+		if err := reopen("admin", "old"); err != nil {
+			t.Error(err)
+		}
+		if err := reopen("admin", "older"); err != nil {
+			t.Error(err)
+		}
+		wantKind(t, "what is open", reopen("admin", "old"), engine.Blocked, "unit.open")
+		h.intact()
+	})
+}
+
+func failure[T any](_ T, err error) error { return err }
+
+func unitNamed(t *testing.T, h *house, code string) engine.Unit {
+	t.Helper()
+	u, err := h.e.Unit(t.Context(), code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// A grant that was decided while the unit stood elsewhere is not written: the unit may have left the giver's scope.
+func TestGrantLooksAtTheUnitAgain(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := settle(t, db, "2026-09-24 10:00")
+		ctx := t.Context()
+		moved := false
+		h.e.Store = lateStore{h.e.Store, func() {
+			if !moved {
+				moved = true
+				if _, err := h.e.MoveUnit(ctx, engine.Operator(), "b", "zz"); err != nil {
+					t.Error(err)
+				}
+			}
+		}}
+		_, err := h.e.Grant(ctx, h.acts("branchsecurity"), "nobody", "b", engine.Supervisor)
+		wantKind(t, "a role at a unit that has moved away", err, engine.Conflict, "record.conflict")
+		if u, err := db.User(ctx, "nobody"); err != nil || len(u.Grants) != 0 && u.Grants[0].Role == engine.Supervisor {
+			t.Errorf("%v: %v", err, u.Grants)
+		}
+	})
+}
+
+// lateStore lets something happen between reading and writing.
+type lateStore struct {
+	engine.Store
+	before func()
+}
+
+func (s lateStore) Record(ctx context.Context, r engine.Record) error {
+	s.before()
+	return s.Store.Record(ctx, r)
 }

@@ -48,7 +48,11 @@ func (db *DB) guard(tx *gorm.DB, g engine.Guard) error {
 		}
 	}
 	if g.Path != "" && g.Unit != "" {
-		return look("SELECT 1 FROM units WHERE id = ? AND path = ?", string(g.Unit), g.Path)
+		open := ""
+		if g.Open {
+			open = " AND closed_at IS NULL"
+		}
+		return look("SELECT 1 FROM units WHERE id = ? AND path = ?"+open, string(g.Unit), g.Path)
 	}
 	return nil
 }

@@ -85,19 +85,7 @@ func (db *DB) User(ctx context.Context, idOrLogin string) (engine.User, error) {
 
 // Users returns all users in the order in which they were added.
 func (db *DB) Users(ctx context.Context) ([]engine.User, error) {
-	var rows []person
-	if err := db.reader(ctx).Raw(db.selectUser() + " ORDER BY u.id").Scan(&rows).Error; err != nil {
-		return nil, err
-	}
-	out := make([]engine.User, len(rows))
-	for i := range rows {
-		u, err := rows[i].user()
-		if err != nil {
-			return nil, err
-		}
-		out[i] = u
-	}
-	return out, nil
+	return db.people(ctx, db.selectUser()+" ORDER BY u.id")
 }
 
 // TokenUser returns the token with the hash and its user, or engine.ErrNotFound. Every request with a token asks,

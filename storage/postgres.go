@@ -36,8 +36,10 @@ var pgDefaults = map[string]string{
 var postgresDialect = dialect{
 	name: Postgres,
 	like: "ILIKE",
-	grantPaths: `(SELECT coalesce(jsonb_object_agg(x.id, x.path), '{}')::text FROM units x WHERE x.id::text IN
-		(SELECT g ->> 'unit_id' FROM jsonb_array_elements(coalesce(u.grants, '[]')::jsonb) g))`,
+	grantPaths: `(SELECT coalesce(jsonb_object_agg(x.id, x.path), '{}')::text FROM units x WHERE x.id IN
+		(SELECT (g ->> 'unit_id')::uuid FROM jsonb_array_elements(coalesce(u.grants, '[]')::jsonb) g))`,
+	grants:    "jsonb_array_elements(coalesce(u.grants, '[]')::jsonb) g JOIN units x ON x.id = (g ->> 'unit_id')::uuid",
+	grantRole: "g ->> 'role'",
 	duplicate: postgresDuplicate,
 	lost:      postgresLost,
 }

@@ -153,7 +153,7 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	}
 	// The chain comes first: whoever is too late learns that, not which value is taken.
 	steps = append([]step{chain}, append(steps, step{text: insertEntry, args: trail})...)
-	guard := r.Guard
+	guard, idle := r.Guard, r.Idle
 	return func(tx *gorm.DB) error {
 		if err := db.guard(tx, guard); err != nil {
 			return err
@@ -167,7 +167,7 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 				return errStale
 			}
 		}
-		return nil
+		return db.idle(tx, idle)
 	}, nil
 }
 

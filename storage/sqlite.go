@@ -48,6 +48,8 @@ var sqliteDialect = dialect{
 	notIndexed: "+",
 	like:       "LIKE", // which ignores the case of A-Z only
 	grantPaths: sqliteGrantPaths,
+	grants:     "json_each(coalesce(u.grants, '[]')) g JOIN units x ON x.id = json_extract(g.value, '$.unit_id')",
+	grantRole:  "json_extract(g.value, '$.role')",
 	duplicate:  sqliteDuplicate,
 	lost:       func(error) bool { return false }, // there is no network in between
 }

@@ -55,6 +55,8 @@ type dialect struct {
 	notIndexed string // put before a column, keeps the planner from choosing that column's index
 	like       string // operator that compares without regard to case
 	grantPaths string // the paths of the units that users.grants names, as a JSON object by unit id
+	grants     string // what users.grants of u holds, as g, joined with the units, as x
+	grantRole  string // the role of g
 	// duplicate tells whether err is the violation of a unique value, and whether that value is known to be the id
 	// of a project, which exists already.
 	duplicate func(err error) (taken, exists bool)

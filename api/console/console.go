@@ -39,6 +39,10 @@ type Door interface {
 	SignOut(ctx context.Context, cookie string) error
 	// ChangePassword ends all of the user's sessions and returns the cookie of a new one.
 	ChangePassword(ctx context.Context, cookie, present, next string) (string, error)
+	// Reset gives somebody a one-time password and returns it; EndAll ends every session of theirs. Whoever may not is
+	// refused, and the refusal recorded.
+	Reset(ctx context.Context, who engine.Actor, user engine.UserID) (string, error)
+	EndAll(ctx context.Context, who engine.Actor, user engine.UserID) (int, error)
 	// Fresh tells whether nobody has an account yet.
 	Fresh(ctx context.Context) (bool, error)
 	// SetUp makes the root unit and the first administrator with a one-time token.
@@ -242,6 +246,29 @@ var routes = []Route{
 	{"POST", "/trail/verify", false, false, (*Console).verifyAll},
 	{"GET", "/trail/verify/progress", false, false, (*Console).verifyProgress},
 	{"POST", "/projects/:id/verify", false, false, (*Console).verifyProject},
+	{"GET", "/units", false, false, (*Console).units},
+	{"GET", "/units/:unit", false, false, (*Console).unit},
+	{"POST", "/units/:unit/add", false, false, (*Console).addUnit},
+	{"POST", "/units/:unit/rename", false, false, (*Console).renameUnit},
+	{"POST", "/units/:unit/move", false, false, (*Console).moveUnit},
+	{"POST", "/units/:unit/close", false, false, (*Console).closeUnit},
+	{"POST", "/units/:unit/reopen", false, false, (*Console).reopenUnit},
+	{"GET", "/people", false, false, (*Console).people},
+	{"GET", "/people/new", false, false, (*Console).newPerson},
+	{"POST", "/people/new", false, false, (*Console).addPerson},
+	{"GET", "/people/:user", false, false, (*Console).person},
+	{"POST", "/people/:user/grant", false, false, (*Console).grantRole},
+	{"POST", "/people/:user/revoke", false, false, (*Console).revokeRole},
+	{"POST", "/people/:user/disable", false, false, (*Console).disablePerson},
+	{"POST", "/people/:user/enable", false, false, (*Console).enablePerson},
+	{"POST", "/people/:user/password", false, false, (*Console).resetPassword},
+	{"POST", "/people/:user/sessions", false, false, (*Console).endSessions},
+	{"GET", "/people/:user/leave", false, false, (*Console).leaving},
+	{"POST", "/people/:user/leave", false, false, (*Console).handOver},
+	{"GET", "/roles", false, false, (*Console).roles},
+	{"GET", "/delegations", false, false, (*Console).delegations},
+	{"POST", "/delegations", false, false, (*Console).delegate},
+	{"POST", "/delegations/:delegation/end", false, false, (*Console).endDelegation},
 	{"GET", "/workflows", false, false, (*Console).workflows},
 	{"GET", "/workflows/:workflow", false, false, (*Console).workflow},
 }

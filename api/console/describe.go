@@ -41,6 +41,8 @@ type told struct {
 	Why       string
 	Set       map[string]json.RawMessage
 	Milestone string
+	Role      json.RawMessage // of a grant
+	Unit      json.RawMessage
 }
 
 // entryView reads an entry. Names of stages come from w, which may be nil.
@@ -96,6 +98,15 @@ func (c *Console) what(v *visit, e *engine.EntryRow, w *engine.Workflow) string 
 		parts = append(parts, d.Why)
 	case "export":
 		parts = append(parts, d.What)
+	case "add_unit", "rename_unit":
+		parts = append(parts, text(d.Set["name"]), text(d.Set["code"]))
+	case "move_unit":
+		parts = append(parts, c.lastUnit(v, text(d.From))+" → "+c.lastUnit(v, text(d.To)))
+	case "grant", "revoke":
+		if e.Kind() == engine.SubjectUser {
+			parts = append(parts, c.names.user(v, engine.UserID(e.SubjectID())))
+		}
+		parts = append(parts, engine.Role(text(d.Role)).In(v.lang)+" @ "+c.names.unit(v, engine.UnitID(text(d.Unit))))
 	case "lay_milestones", "tick", "edit_milestone":
 		parts = append(parts, milestoneTitles(d.Set)...)
 	}
@@ -117,6 +128,15 @@ func (c *Console) stateOf(v *visit, w *engine.Workflow, e *engine.EntryRow) (fro
 		return engine.NeedState(e.From).In(v.lang), engine.NeedState(e.To).In(v.lang)
 	}
 	return c.stageIn(v, w, e.From), c.stageIn(v, w, e.To)
+}
+
+// lastUnit names the unit at the end of a path.
+func (c *Console) lastUnit(v *visit, path string) string {
+	ids := strings.Split(strings.Trim(path, "/"), "/")
+	if ids[len(ids)-1] == "" {
+		return v.t("console.unit.top")
+	}
+	return c.names.unit(v, engine.UnitID(ids[len(ids)-1]))
 }
 
 // stageIn names a stage by its workflow, or as any workflow names it.

@@ -88,6 +88,13 @@ func (n *names) find(v *visit, key string, read func() (string, error)) string {
 	return name
 }
 
+// forget drops a name that was just changed here; another replica learns it within nameLife.
+func (n *names) forget(key string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.known, key)
+}
+
 // Option of a list to choose from.
 type choice struct {
 	Value, Text string

@@ -132,6 +132,7 @@ type navItem struct {
 	Create                   bool          // for those who may create, and not at the bottom of a phone
 	Count                    string        // where the number beside it comes from
 	Roles                    []engine.Role // for those who hold one of them somewhere, and not at the bottom of a phone; empty: all
+	Aside                    bool          // not at the bottom of a phone, but in the menu behind the name
 }
 
 type seatView struct {
@@ -152,6 +153,10 @@ var navigation = []struct {
 		{Href: "/lists", Icon: "list-check", Title: "console.nav.lists", Short: "console.nav.lists_short"},
 		{Href: "/import", Icon: "file-spreadsheet", Title: "console.nav.import", Short: "console.nav.import", Create: true}}},
 	{"console.nav.oversight", []navItem{{Href: "/trail", Icon: "shield-check", Title: "console.nav.trail", Short: "console.nav.trail"}}},
+	{"console.nav.manage", []navItem{{Href: "/units", Icon: "building", Title: "console.nav.units", Short: "console.nav.units", Roles: engine.Offices},
+		{Href: "/people", Icon: "users", Title: "console.nav.people", Short: "console.nav.people", Roles: engine.Offices},
+		{Href: "/roles", Icon: "id-badge-2", Title: "console.nav.roles", Short: "console.nav.roles", Roles: engine.Offices},
+		{Href: "/delegations", Icon: "user-cog", Title: "console.nav.delegations", Short: "console.nav.delegations", Aside: true}}},
 	{"console.nav.setup", []navItem{{Href: "/workflows", Icon: "sitemap", Title: "console.nav.workflows", Short: "console.nav.workflows_short"},
 		{Href: "/channels", Icon: "speakerphone", Title: "console.nav.channels", Short: "console.nav.channels", Roles: []engine.Role{engine.Admin}},
 		{Href: "/deliveries", Icon: "checks", Title: "console.nav.deliveries", Short: "console.nav.deliveries", Roles: []engine.Role{engine.Admin, engine.Inspector}}}},
@@ -176,8 +181,9 @@ func (c *Console) frame(v *visit, title string, main any) frame {
 				item.Title, item.Short = v.t(item.Title), v.t(item.Short)
 				item.Current = v.g.Request.URL.Path == item.Href || strings.HasPrefix(v.g.Request.URL.Path, item.Href+"/") ||
 					item.Href == "/ledger" && (strings.HasPrefix(v.g.Request.URL.Path, "/projects/") || v.g.Request.URL.Path == "/new")
+				item.Aside = item.Aside || item.Create || len(item.Roles) > 0
 				group.Items = append(group.Items, item)
-				if !item.Create && len(item.Roles) == 0 {
+				if !item.Aside {
 					f.Tabs = append(f.Tabs, item)
 				}
 			}

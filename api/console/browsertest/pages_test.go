@@ -47,6 +47,7 @@ func (x *team) examples() map[string]string {
 	return map[string]string{"/import/:ticket": first.at(), "/channels/new": "/channels/new?kind=webhook", "/channels/:id": "/channels/" + h.channel(), "/projects/:id/certificate": "/projects/" + string(h.closed().ID) + "/certificate", "/projects/:id": "/projects/" + string(busy.ID), "/projects/:id/edit": "/projects/" + string(h.planned().ID) + "/edit",
 		"/lists/:id": list, "/lists/:id/edit": "/lists/" + string(next.ID) + "/edit", "/lists/:id/close": list + "/close", "/lists/:id/bulletin": list + "/bulletin",
 		"/lists/:id/carry/:project": list + "/carry/" + string(running.Order()[0]), "/workflows/:workflow": "/workflows/shishi",
+		"/units/:unit": "/units/" + string(h.unit("csxy")), "/people/:user": "/people/" + string(h.users["zhou"].ID), "/people/:user/leave": "/people/" + string(h.users["zhou"].ID) + "/leave",
 		"/needs/:id": "/needs/" + h.need(), "/board/:id": "/board/" + string(running.ID), "/r/:token": h.link()}
 }
 
@@ -142,6 +143,8 @@ func (x *team) sights() []sight {
 	_, draft := h.lists()
 	again("needs-of-list", "zhang", "/needs?number="+draft.Number+"&unit="+string(draft.UnitID))
 	for _, s := range []sight{{name: "list-draft", login: "zhang", path: "/lists/" + string(draft.ID)},
+		{name: "person-security", login: "qian", path: "/people/" + string(h.users["wang"].ID)}, {name: "unit-security", login: "qian", path: "/units/" + string(h.unit("csxy"))},
+		{name: "roles-answer", login: "qian", path: "/roles?act=shishi.deploy.0&unit=" + string(h.unit("csxy"))}, {name: "units-search", login: "zhao", path: "/units?q=%E5%AD%A6%E9%99%A2"},
 		{name: "todo-owner", login: "zhou", path: "/todo"}, {name: "todo-nothing", login: "wang", path: "/todo"}, {name: "overview-owner", login: "zhou", path: "/overview"},
 		{name: "ledger-all", login: "wang", path: "/ledger?view=all"}, {name: "ledger-red", login: "wang", path: "/ledger?light=red"},
 		{name: "ledger-nothing", login: "wang", path: "/ledger?q=%E6%B2%A1%E6%9C%89"}, {name: "trail-nothing", login: "wang", path: "/trail?from=2030-01-01"},
