@@ -133,13 +133,13 @@ func (sv *server) prepare(ctx context.Context) error {
 	if sv.door, err = auth.New(auth.Config{Engine: sv.engine, Store: sv.db, Policy: policy, Log: sv.log, Issuer: c.Organisation, SecondFactor: roles(c.SignIn.Roles())}); err != nil {
 		return err
 	}
-	pages := &console.Options{Notifier: sv.notifier, Live: sv.hub, PublicURL: c.PublicURL, Tray: evidence, Door: sv.door, Views: sv.db, Verify: verification(sv.db, c.Signing, c.Files), Compare: compare, Site: c.Organisation, Board: c.Board || sv.demo}
+	pages := &console.Options{Live: sv.hub, PublicURL: c.PublicURL, Tray: evidence, Door: sv.door, Views: sv.db, Verify: verification(sv.db, c.Signing, c.Files), Compare: compare, Site: c.Organisation, Board: c.Board || sv.demo}
 	if sv.demo {
 		pages.Seats = chairs{sv.door}
 	}
 	sv.alarms, sv.seals = newAlarms(), newSeals(sv.db, sv.engine, c.Signing, sv.log)
 	sv.api, err = api.New(api.Options{
-		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Ready: sv.ready, Warnings: sv.seals.warnings, Trail: publicTrail{sv.db}, Log: sv.log,
+		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Notifier: sv.notifier, Ready: sv.ready, Warnings: sv.seals.warnings, Trail: publicTrail{sv.db}, Log: sv.log,
 		Language: c.Language, Version: buildVersion(), Console: pages,
 		Limits:     api.Limits{Body: int64(c.Limits.Body), Upload: int64(c.Limits.Upload), Rate: c.Limits.Rate},
 		Collectors: append(sv.alarms.collectors(), notifyMetrics{sv.notifier}, sv.seals, collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),

@@ -28,7 +28,13 @@ func (sv *server) newNotifier() (*notify.Notifier, error) {
 	}
 	sv.hub = new(notify.Hub)
 	return notify.New(notify.Config{Told: sv.hub.Tell, Engine: sv.engine, Queue: sv.db, Network: network, PublicURL: sv.config.PublicURL,
-		Language: sv.config.Language, Log: sv.log}), nil
+		Language: sv.config.Language, Log: sv.log, Checkpoint: sv.lastCheckpoint}), nil
+}
+
+// lastCheckpoint is what mails carry of the trail: whoever keeps one can prove later what the trail was.
+func (sv *server) lastCheckpoint(ctx context.Context) (string, error) {
+	note, err := publicTrail{sv.db}.Checkpoint(ctx)
+	return string(note), err
 }
 
 // startNotifier lets the notifier run, and returns what stops it: no new attempts are begun, those under way end.

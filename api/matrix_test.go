@@ -230,6 +230,18 @@ func (w *matrixWorld) apiBody(method, template string) any {
 		return map[string]any{"no": 1}
 	case strings.HasSuffix(template, "/lists/:id/closing"):
 		return map[string]any{"note": "关账"}
+	case template == "/api/v1/notices/receipts", template == "/api/v1/deliveries/replays":
+		return map[string]any{"ids": []string{w.draft.ID}} // neither a notice nor a delivery
+	case template == "/api/v1/me/notify-settings":
+		return map[string]any{"mail": w.notWords, "at_once": false, "quiet_from": "", "quiet_to": "", "language": "", "no_bulletin": false}
+	case template == "/api/v1/channels", template == "/api/v1/channels/:id":
+		body := map[string]any{"name": w.notWords, "unit": "b1", "kind": "webhook"}
+		if method == "PUT" {
+			delete(body, "kind")
+		}
+		return body
+	case strings.HasSuffix(template, "/tests"):
+		return map[string]any{}
 	case strings.HasSuffix(template, "/transitions"):
 		return map[string]any{"transition": "deploy"}
 	case strings.HasSuffix(template, "/approvals"):

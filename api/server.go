@@ -102,6 +102,19 @@ var accessTable = map[route]access{
 	{"POST", "/api/v1/needs/:id/answer"}:                          signedIn,
 	{"POST", "/api/v1/needs/:id/merge"}:                           signedIn,
 	{"POST", "/api/v1/needs/:id/telling"}:                         signedIn,
+	{"GET", "/api/v1/notices"}:                                    signedIn,
+	{"GET", "/api/v1/notices/count"}:                              signedIn,
+	{"POST", "/api/v1/notices/receipts"}:                          signedIn,
+	{"GET", "/api/v1/me/notify-settings"}:                         signedIn,
+	{"PUT", "/api/v1/me/notify-settings"}:                         signedIn,
+	{"GET", "/api/v1/channels"}:                                   signedIn,
+	{"POST", "/api/v1/channels"}:                                  signedIn,
+	{"GET", "/api/v1/channels/:id"}:                               signedIn,
+	{"PUT", "/api/v1/channels/:id"}:                               signedIn,
+	{"POST", "/api/v1/channels/:id/rotation"}:                     signedIn,
+	{"POST", "/api/v1/channels/:id/tests"}:                        signedIn,
+	{"GET", "/api/v1/deliveries"}:                                 signedIn,
+	{"POST", "/api/v1/deliveries/replays"}:                        signedIn,
 	{"GET", "/api/v1/audit/entries"}:                              signedIn,
 	{"GET", "/api/v1/workflows"}:                                  signedIn,
 	{"GET", "/api/v1/workflows/:workflow"}:                        signedIn,
@@ -128,6 +141,7 @@ type Options struct {
 	Reader     engine.Reader
 	Files      upload.Files                                 // where evidence lies; storage/files implements it
 	Graph      func(w *engine.Workflow, lang string) string // a definition as a Mermaid diagram
+	Notifier   console.Notifier                             // tries channels out; nil: nobody does
 	Ready      func(context.Context) error                  // database, schema, clock; nil: always ready
 	Warnings   func() []string                              // what is not well though requests can be answered; nil: nothing ever
 	Trail      Trail                                        // what everybody may have of it; nil: nothing
@@ -227,7 +241,7 @@ func (s *Server) build() error {
 	g.GET("/docs/:file", s.docsFile)
 	g.GET("/api/v1/openapi.json", s.openapi)
 	doc := humagin.NewWithGroup(e, g.Group(prefix), humaConfig())
-	v1.Register(doc, v1.Options{Engine: s.o.Engine, Reader: s.o.Reader, Files: s.o.Files, Graph: s.o.Graph, Now: s.o.Now,
+	v1.Register(doc, v1.Options{Engine: s.o.Engine, Reader: s.o.Reader, Files: s.o.Files, Graph: s.o.Graph, Now: s.o.Now, Notifier: s.o.Notifier,
 		Body: s.o.Limits.Body, Upload: s.o.Limits.Upload})
 
 	var err error
@@ -243,7 +257,7 @@ func (s *Server) layConsole(e *gin.Engine) error {
 		return nil
 	}
 	o := *s.o.Console
-	o.Engine, o.Reader, o.Files, o.Graph = s.o.Engine, s.o.Reader, s.o.Files, s.o.Graph
+	o.Engine, o.Reader, o.Files, o.Graph, o.Notifier = s.o.Engine, s.o.Reader, s.o.Files, s.o.Graph, s.o.Notifier
 	o.Now, o.Log, o.Upload, o.Allow = s.o.Now, s.o.Log, s.o.Limits.Upload, s.limiter.allow
 	var err error
 	if s.console, err = console.New(o); err != nil {

@@ -266,6 +266,57 @@ func (e *Engine) Replay(ctx context.Context, who Actor, ids []string) error {
 	return nil
 }
 
+// Told is one thing that a delivery told.
+type Told struct {
+	Kind    string  // of the reminder; to a program, the action of the entry
+	Project Project // the zero value for what is about none, or none that the reader sees
+}
+
+// Told lists what a delivery of the log told, in the order in which it was owed.
+func (e *Engine) Told(ctx context.Context, who Actor, d *Delivery) ([]Told, error) {
+	var out []Told
+	add := func(kind string, id ProjectID) error {
+		t := Told{Kind: kind}
+		if id != "" {
+			p, err := e.Project(ctx, who, id)
+			switch {
+			case err == nil:
+				t.Project = p
+			case KindOf(err) != NotFound:
+				return err
+			}
+		}
+		out = append(out, t)
+		return nil
+	}
+	var err error
+	switch d.About {
+	case AboutNotices:
+		list, readErr := e.Store.DeliveryNotices(ctx, d.ID)
+		err = readErr
+		for i := 0; i < len(list) && err == nil; i++ {
+			err = add(list[i].Kind, list[i].ProjectID)
+		}
+	case AboutReminders:
+		list, readErr := e.Store.DeliveryReminders(ctx, d.ID)
+		err = readErr
+		for i := 0; i < len(list) && err == nil; i++ {
+			err = add(list[i].Kind, list[i].ProjectID)
+		}
+	case AboutEntry:
+		list, readErr := e.Store.DeliveryEntries(ctx, d.ID)
+		err = readErr
+		for i := 0; i < len(list) && err == nil; i++ {
+			id := ProjectID("")
+			if list[i].Kind() == SubjectProject {
+				id = ProjectID(list[i].SubjectID())
+			}
+			err = add(list[i].Action, id)
+		}
+	}
+	return out, err
+}
+
 // Deliveries selects deliveries over channels that the actor administers or inspects.
 func (e *Engine) Deliveries(ctx context.Context, who Actor, f DeliveryFilter) (Page[Delivery], error) {
 	var paths []string

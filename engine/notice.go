@@ -39,7 +39,8 @@ func (e *Engine) MarkRead(ctx context.Context, who Actor, ids []string) error {
 }
 
 // SaveSettings sets how a person wants to be told: their own choice, or an administrator's for them. The address is
-// personal data and stands in no entry; that it changed does.
+// personal data and stands in no entry; that it changed does. s.Version is the version that the caller saw, 0 of whoever
+// never chose.
 func (e *Engine) SaveSettings(ctx context.Context, who Actor, s NotifySettings) (NotifySettings, error) {
 	if who.ID != s.ID {
 		if err := e.requires(ctx, who, Admin, "settings"); err != nil {
@@ -79,6 +80,9 @@ func (e *Engine) saveSettings(ctx context.Context, who Actor, s NotifySettings, 
 	old, err := e.Store.Settings(ctx, s.ID)
 	if err != nil {
 		return s, err
+	}
+	if old.Version != s.Version {
+		return s, &Error{Kind: Conflict, Key: "record.conflict"}
 	}
 	var before any
 	if old.Version > 0 {

@@ -141,64 +141,18 @@ func (c *Console) deliveryRow(v *visit, d *engine.Delivery, channels map[engine.
 	if d.FinishedAt != nil {
 		row.When = c.moment(*d.FinishedAt)
 	}
-	err := c.deliveredItems(v, d, &row)
-	return row, err
-}
-
-// deliveredItems lists what a message told. Projects outside what the reader sees are named by kind alone.
-func (c *Console) deliveredItems(v *visit, d *engine.Delivery, row *deliveryRow) error {
-	add := func(kind string, id engine.ProjectID) error {
-		item := deliveredItem{Kind: kind}
-		if id != "" {
-			p, err := c.Engine.Project(v.ctx, v.actor, id)
-			switch {
-			case engine.KindOf(err) == engine.NotFound:
-			case err != nil:
-				return err
-			default:
-				item.Number, item.Title, item.Href = p.Number, p.Title, "/projects/"+string(p.ID)
-			}
+	told, err := c.Engine.Told(v.ctx, v.actor, d)
+	for i := range told {
+		item := deliveredItem{Kind: v.t("notify.say.kind." + told[i].Kind)}
+		if d.About == engine.AboutEntry {
+			item.Kind = v.actionName(told[i].Kind)
+		}
+		if p := &told[i].Project; p.ID != "" {
+			item.Number, item.Title, item.Href = p.Number, p.Title, "/projects/"+string(p.ID)
 		}
 		row.Items = append(row.Items, item)
-		return nil
 	}
-	switch d.About {
-	case engine.AboutNotices:
-		list, err := c.Engine.Store.DeliveryNotices(v.ctx, d.ID)
-		if err != nil {
-			return err
-		}
-		for _, n := range list {
-			if err := add(v.t("notify.say.kind."+n.Kind), n.ProjectID); err != nil {
-				return err
-			}
-		}
-	case engine.AboutReminders:
-		list, err := c.Engine.Store.DeliveryReminders(v.ctx, d.ID)
-		if err != nil {
-			return err
-		}
-		for _, r := range list {
-			if err := add(v.t("notify.say.kind."+r.Kind), r.ProjectID); err != nil {
-				return err
-			}
-		}
-	case engine.AboutEntry:
-		list, err := c.Engine.Store.DeliveryEntries(v.ctx, d.ID)
-		if err != nil {
-			return err
-		}
-		for _, e := range list {
-			id := engine.ProjectID("")
-			if e.Kind() == engine.SubjectProject {
-				id = engine.ProjectID(e.SubjectID())
-			}
-			if err := add(v.actionName(e.Action), id); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return row, err
 }
 
 // replay puts dead deliveries back into the queue.

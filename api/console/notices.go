@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,7 +121,7 @@ func (c *Console) showSettings(v *visit, status int, view mySettingsView) error 
 }
 
 func (c *Console) settingsForm(v *visit, s engine.NotifySettings) form {
-	f := form{ID: "settings", Action: "/notices/settings", Submit: v.t("console.save")}
+	f := form{ID: "settings", Action: "/notices/settings", Submit: v.t("console.save"), Version: s.Version}
 	add := func(x field) {
 		x.ID = "s-" + x.Name
 		f.Fields = append(f.Fields, x)
@@ -152,7 +153,11 @@ func (c *Console) saveMySettings(v *visit) error {
 		return err
 	}
 	x := v.g.Request.PostForm
-	s := engine.NotifySettings{ID: v.actor.ID, Mail: x.Get("mail"), AtOnce: x.Get("pace") == "at_once", QuietFrom: strings.TrimSpace(x.Get("quiet_from")),
+	base, err := strconv.ParseInt(x.Get("version"), 10, 64) // 0 of whoever never chose
+	if err != nil {
+		return invalid("version", "console.error.no_version")
+	}
+	s := engine.NotifySettings{ID: v.actor.ID, Version: base, Mail: x.Get("mail"), AtOnce: x.Get("pace") == "at_once", QuietFrom: strings.TrimSpace(x.Get("quiet_from")),
 		QuietTo: strings.TrimSpace(x.Get("quiet_to")), Language: x.Get("language"), NoBulletin: x.Get("bulletin") == "no"}
 	if _, err := c.Engine.SaveSettings(v.ctx, v.actor, s); err != nil {
 		if kind := engine.KindOf(err); kind != engine.Invalid && kind != engine.Conflict {

@@ -48,7 +48,7 @@ func TestReadNotices(t *testing.T) {
 // What somebody chooses is kept; what is wrong stands beside its control with what was typed.
 func TestMySettings(t *testing.T) {
 	w := ownWorld(t)
-	form := url.Values{"mail": {"not an address"}, "pace": {"at_once"}, "quiet_from": {"22:00"}, "quiet_to": {"07:00"}, "language": {"en"}}
+	form := url.Values{"mail": {"not an address"}, "pace": {"at_once"}, "quiet_from": {"22:00"}, "quiet_to": {"07:00"}, "language": {"en"}, "version": {"0"}}
 	a := w.ask(t, "li", "/notices/settings", form)
 	if a.Code != http.StatusUnprocessableEntity || !strings.Contains(a.body, `value="not an address"`) || !strings.Contains(a.body, "邮箱地址不正确") {
 		t.Errorf("a wrong address answers %d", a.Code)

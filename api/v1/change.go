@@ -121,14 +121,17 @@ func (c *Change) target() (engine.ProjectID, int64, error) {
 }
 
 // ifMatch reads the version that a change is based on.
-func ifMatch(s string) (int64, error) {
+func ifMatch(s string) (int64, error) { return ifMatchFrom(s, 1) }
+
+// ifMatchFrom is ifMatch for what may have been there from the version least on.
+func ifMatchFrom(s string, least int64) (int64, error) {
 	if s == "" {
 		return 0, &engine.Error{Kind: engine.Required, Field: "If-Match", Key: "api.if_match_required"}
 	}
 	digits, ok := strings.CutPrefix(s, `"`)
 	digits, closed := strings.CutSuffix(digits, `"`)
 	version, err := strconv.ParseInt(digits, 10, 64)
-	if !ok || !closed || err != nil || version < 1 || digits[0] == '+' {
+	if !ok || !closed || err != nil || version < least || digits[0] == '+' {
 		return 0, invalid("If-Match", "api.if_match")
 	}
 	return version, nil

@@ -24,6 +24,8 @@ type Options struct {
 	Now    func() time.Time
 	Body   int64 // largest JSON body in bytes
 	Upload int64 // largest uploaded file in bytes
+	// Notifier tries channels out; nil: there is nobody to do it.
+	Notifier Notifier
 }
 
 // handlers answers the operations. Everything in it is safe for concurrent use.
@@ -85,6 +87,13 @@ func Register(api huma.API, o Options) {
 
 	h.registerLists(api, op)
 	h.registerNeeds(api, op)
+
+	huma.Register(api, op(get, "/notices", "list-notices", "我的消息 What I am told, newest first"), h.inbox)
+	huma.Register(api, op(get, "/notices/count", "count-notices", "未读数 How many I have not read"), h.unread)
+	huma.Register(api, op(post, "/notices/receipts", "read-notices", "标为已读 Note that I have read notices"), h.markRead)
+	huma.Register(api, op(get, "/me/notify-settings", "get-notify-settings", "我的通知设置 How I want to be told"), h.mySettings)
+	huma.Register(api, op(put, "/me/notify-settings", "save-notify-settings", "修改我的通知设置 Change how I want to be told"), h.saveSettings)
+	h.registerChannels(api, op)
 
 	huma.Register(api, op(get, "/audit/entries", "list-entries", "审计记录 Query the trail"), h.entries)
 	huma.Register(api, op(get, "/workflows", "list-workflows", "流程 List the workflows"), h.workflows)

@@ -215,10 +215,10 @@ func (n *Notifier) giveBack(c *engine.Channel, unused int) {
 func (n *Notifier) attempt(ctx context.Context, c *engine.Channel, d engine.Delivery) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.Timeout)
 	defer cancel()
-	began := time.Now() // not the engine's clock, which may be set back meanwhile
+	began := n.Engine.Now()
 	n.metrics.attempts.Add(1)
 	answer, err := n.send(ctx, c, &d)
-	took := time.Since(began)
+	took := max(0, n.Engine.Now().Sub(began)) // the clock may have been set back meanwhile
 	if errors.Is(err, errLeaseOver) {
 		n.mu.Lock()
 		n.healths[c.ID].busy--

@@ -165,7 +165,11 @@ func (h *house) channel(kind engine.ChannelKind, unit string, s engine.ChannelSe
 // choose sets how somebody wants to be told.
 func (h *house) choose(login string, s engine.NotifySettings) {
 	h.t.Helper()
-	s.ID = h.people[login].ID
+	old, err := h.db.Settings(h.t.Context(), h.people[login].ID)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	s.ID, s.Version = old.ID, old.Version
 	if _, err := h.e.SaveSettings(h.t.Context(), h.people[login], s); err != nil {
 		h.t.Fatal(err)
 	}

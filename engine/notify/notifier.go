@@ -40,7 +40,7 @@ type Config struct {
 	Roots      *x509.CertPool                        // authorities of mail servers and webhooks; nil: the system's
 	PublicURL  string                                // where links lead; "" for messages without links
 	Language   string                                // of whoever has not chosen; "" for the catalogue's first
-	Checkpoint func(context.Context) (string, error) // the newest line that proves the trail, for mails; nil or "": none
+	Checkpoint func(context.Context) (string, error) // the newest signed checkpoint of the trail, for mails; nil or "": none
 	Told       func([]engine.UserID)                 // called after people got notices; may be nil
 	Timeout    time.Duration                         // for one attempt; 0: 10 s
 	Log        *slog.Logger                          // nil: discarded

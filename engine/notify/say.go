@@ -117,7 +117,7 @@ func (n *Notifier) compose(ctx context.Context, v voice, things []thing, person 
 	return subject, b.String(), nil
 }
 
-// checkpoint returns the newest line that proves the trail, "" if there is none. People are told without it rather
+// checkpoint returns the newest signed checkpoint of the trail, "" if there is none. People are told without it rather
 // than not at all.
 func (n *Notifier) checkpoint(ctx context.Context) string {
 	if n.Checkpoint == nil {

@@ -86,11 +86,11 @@ func build(t *testing.T, dir string, now time.Time, demo bool) *house {
 		t.Fatal(err)
 	}
 	tell := notify.New(notify.Config{Told: hub.Tell, Engine: h.engine, Queue: h.db, Network: network, Language: "zh-CN"})
-	pages := &console.Options{Notifier: tell, Live: hub, Views: h.db, Tray: kept, Door: h.door, Board: true, Site: "示例城市学院党委", Compare: compare, Verify: h.verify}
+	pages := &console.Options{Live: hub, Views: h.db, Tray: kept, Door: h.door, Board: true, Site: "示例城市学院党委", Compare: compare, Verify: h.verify}
 	if demo {
 		pages.Seats = seats{h.door}
 	}
-	server, err := api.New(api.Options{Engine: h.engine, Reader: h.db, Files: kept, Graph: workflows.Graph, Now: h.clock.Now, Console: pages})
+	server, err := api.New(api.Options{Engine: h.engine, Reader: h.db, Files: kept, Graph: workflows.Graph, Notifier: tell, Now: h.clock.Now, Console: pages})
 	if err != nil {
 		t.Fatal(err)
 	}
