@@ -70,7 +70,7 @@ func (db *DB) pagePlan(ctx context.Context, w where, o order, f engine.Filter) (
 	if err != nil {
 		return "", err
 	}
-	query, args := legs[0].query(51)
+	query, args := legs[0].keys(51)
 	return db.explain(ctx, query, args)
 }
 

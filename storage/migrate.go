@@ -83,6 +83,12 @@ func (db *DB) migrate(ctx context.Context, to int64) error {
 	if err != nil {
 		return fmt.Errorf("migrate: installation: %w", err)
 	}
+	if db.Backend() == SQLite {
+		// Statistics of what has grown, from a sample of it: PostgreSQL gathers them by itself.
+		if err := db.write.WithContext(ctx).Exec("PRAGMA optimize = 0x10002").Error; err != nil {
+			return fmt.Errorf("statistics: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -35,6 +35,7 @@ type stretch struct {
 	down   bool
 	time   bool         // the column holds times, not dates
 	light  engine.Light // "" or the only one of its projects
+	few    bool         // as in where
 }
 
 // orderOf returns the order of a sort.
@@ -59,7 +60,7 @@ func orderOf(sort engine.Sort) (order, bool) {
 	case engine.ByLight:
 		o := order{name: "light"}
 		for _, l := range []engine.Light{engine.Red, engine.Orange, engine.Yellow, engine.Green} {
-			o.stretches = append(o.stretches, stretch{only: openSQL, column: "deadline", light: l}) // they all have a deadline
+			o.stretches = append(o.stretches, stretch{only: openSQL, column: "deadline", light: l, few: l == engine.Orange}) // they all have a deadline
 		}
 		for _, s := range dated(false) {
 			s.light = engine.NoLight
@@ -128,6 +129,20 @@ func (s stretch) direction() (compare, sort string) {
 	return ">", ""
 }
 
+// without tells that the filter leaves nothing of the stretch, by the lights of both.
+func (s stretch) without(f engine.Filter) bool {
+	resting := func(id engine.StageID) bool { return id.Resting() }
+	switch {
+	case s.light == "":
+		return false
+	case len(f.Light) > 0 && !slices.Contains(f.Light, s.light):
+		return true
+	case s.light == engine.NoLight:
+		return false
+	}
+	return len(f.Stage) > 0 && !slices.ContainsFunc(f.Stage, func(id engine.StageID) bool { return !resting(id) })
+}
+
 // clause returns ORDER BY for the stretch.
 func (s stretch) clause() string {
 	_, sort := s.direction()
@@ -184,13 +199,14 @@ func (o order) legs(w where, f engine.Filter) (legs []leg, back bool, err error)
 		}
 	}
 	for i, s := range o.stretches {
-		if f.After != "" && (c.Back && i > c.Stretch || !c.Back && i < c.Stretch) {
+		if f.After != "" && (c.Back && i > c.Stretch || !c.Back && i < c.Stretch) || s.without(f) {
 			continue
 		}
 		if c.Back {
 			s.down = !s.down
 		}
-		l := leg{where{slices.Clone(w.conditions), slices.Clone(w.args)}, i, s}
+		few := w.few || s.few || f.Text != "" && s.only == openSQL
+		l := leg{where{slices.Clone(w.conditions), slices.Clone(w.args), few}, i, s}
 		if s.only != "" {
 			l.where.and(s.only)
 		}
@@ -218,11 +234,27 @@ func (o order) legs(w where, f engine.Filter) (legs []leg, back bool, err error)
 	return legs, c.Back, nil
 }
 
-// query returns the leg's query. The path is looked up row by row, because a join could make the planner leave
-// the order of the index.
+// keys returns the query for the ids of the leg's first rows. What it reads lies in an index, so that rows which are
+// passed over, or collected and sorted, are never fetched whole.
+func (l leg) keys(limit int) (string, []any) {
+	from := "projects p WHERE " + l.where.String()
+	end := l.clause() + fmt.Sprintf(" LIMIT %d", limit)
+	if !l.where.few {
+		return "SELECT p.id FROM " + from + end, l.where.args
+	}
+	// Left to itself, a planner takes the rows for spread evenly over the order, which those of a list are not.
+	columns := "p.id"
+	if l.column != "" {
+		columns += ", p." + l.column
+	}
+	return "WITH few AS MATERIALIZED (SELECT " + columns + " FROM " + from + ") SELECT p.id FROM few p" + end, l.where.args
+}
+
+// query returns the leg's query: its keys, then their rows.
 func (l leg) query(limit int) (string, []any) {
-	return "SELECT " + projects.quoted("p.") + ", (SELECT u.path FROM units u WHERE u.id = p.unit_id) AS unit_path FROM projects p WHERE " +
-		l.where.String() + l.clause() + fmt.Sprintf(" LIMIT %d", limit), l.where.args
+	keys, args := l.keys(limit)
+	return "WITH k AS (" + keys + ") SELECT " + projects.quoted("p.") + ", u.path AS unit_path FROM k JOIN projects p ON p.id = k.id JOIN units u ON u.id = p.unit_id" +
+		l.clause(), args
 }
 
 // page reads the rows after or before the filter's cursor.

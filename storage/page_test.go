@@ -288,3 +288,32 @@ func TestBadCursors(t *testing.T) {
 		checkKey(t, "an order that does not exist", err, "page.bad_sort")
 	})
 }
+
+// The order by light leaves out the stretches in which a filter leaves nothing, and nothing else.
+func TestByLightThroughFilters(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		w := scattered(t, db)
+		for _, f := range []engine.Filter{{}, {Open: true}, {Light: []engine.Light{engine.Red}}, {Light: []engine.Light{engine.Yellow, engine.NoLight}}, {Light: []engine.Light{engine.Green}, Open: true},
+			{Stage: []engine.StageID{engine.Closed}}, {Stage: []engine.StageID{engine.Closed, "plan"}}, {Text: "项目 1"}, {Text: "项目", Open: true}, {Unit: w.units["a"].ID}} {
+			f.Now, f.Limit = start, scatter
+			ids := func(sort engine.Sort) []string {
+				f.Sort = sort
+				page, err := db.Projects(t.Context(), f)
+				w.must(err)
+				var out []string
+				for _, p := range page.Items {
+					out = append(out, string(p.ID))
+				}
+				slices.Sort(out)
+				return out
+			}
+			want := ids(engine.ByNewest)
+			if len(want) == 0 {
+				t.Errorf("%+v selects nothing", f)
+			}
+			if diff := cmp.Diff(want, ids(engine.ByLight)); diff != "" {
+				t.Errorf("%+v: newest first and by light differ: %s", f, diff)
+			}
+		}
+	})
+}

@@ -35,7 +35,7 @@ var pgDefaults = map[string]string{
 
 var postgresDialect = dialect{
 	name: Postgres,
-	like: "ILIKE",
+	like: "ILIKE", position: "strpos",
 	grantPaths: `(SELECT coalesce(jsonb_object_agg(x.id, x.path), '{}')::text FROM units x WHERE x.id IN
 		(SELECT (g ->> 'unit_id')::uuid FROM jsonb_array_elements(coalesce(u.grants, '[]')::jsonb) g))`,
 	grants:    "jsonb_array_elements(coalesce(u.grants, '[]')::jsonb) g JOIN units x ON x.id = (g ->> 'unit_id')::uuid",

@@ -47,6 +47,7 @@ var sqliteDialect = dialect{
 	name:       SQLite,
 	notIndexed: "+",
 	like:       "LIKE", // which ignores the case of A-Z only
+	position:   "instr",
 	grantPaths: sqliteGrantPaths,
 	grants:     "json_each(coalesce(u.grants, '[]')) g JOIN units x ON x.id = json_extract(g.value, '$.unit_id')",
 	grantRole:  "json_extract(g.value, '$.role')",

@@ -54,6 +54,7 @@ type dialect struct {
 	name       string
 	notIndexed string // put before a column, keeps the planner from choosing that column's index
 	like       string // operator that compares without regard to case
+	position   string // function that finds a text in another
 	grantPaths string // the paths of the units that users.grants names, as a JSON object by unit id
 	grants     string // what users.grants of u holds, as g, joined with the units, as x
 	grantRole  string // the role of g
