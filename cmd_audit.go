@@ -33,22 +33,25 @@ const (
 type auditCmd struct {
 	Verify auditVerifyCmd `cmd:""`
 	List   auditListCmd   `cmd:""`
+	Export auditExportCmd `cmd:""`
 
 	RotateKey auditRotateKeyCmd `cmd:""`
 }
 
 type auditVerifyCmd struct {
 	database
-	Known []string `name:"known" placeholder:"FILE" sep:"none"`
-	Key   string   `placeholder:"FILE"`
-	Files string   `placeholder:"DIR"`
-	JSON  bool     `name:"json"`
+	Bundle string   `arg:"" optional:"" placeholder:"BUNDLE"`
+	Known  []string `name:"known" placeholder:"FILE" sep:"none"`
+	Key    string   `placeholder:"FILE"`
+	Files  string   `placeholder:"DIR"`
+	JSON   bool     `name:"json"`
 }
 
 // Help returns the examples.
 func (auditVerifyCmd) Help() string {
 	return "bihuan audit verify --db sqlite:bihuan.db\nbihuan audit verify --db postgres://bihuan@db.example.edu/bihuan --json\n" +
-		"bihuan audit verify --db sqlite:bihuan.db --known checkpoint-2026-10.txt --key checkpoint.pub"
+		"bihuan audit verify --db sqlite:bihuan.db --known checkpoint-2026-10.txt --key checkpoint.pub\n" +
+		"bihuan audit verify --key checkpoint.pub trail.zip"
 }
 
 // verdict is what audit verify prints for programs.
@@ -60,6 +63,9 @@ type verdict struct {
 
 // Run reads the whole trail and every row that it explains, and changes nothing.
 func (x *auditVerifyCmd) Run(ctx context.Context, s *session) error {
+	if x.Bundle != "" {
+		return x.verifyBundle(s)
+	}
 	c, err := s.config(x.setup, map[string]string{"db": x.DB, "files": x.Files})
 	if err != nil {
 		return failure{verifyUsage, err}
@@ -165,8 +171,8 @@ func verifyWith(ctx context.Context, db *storage.DB, signing string, opt storage
 	return db.Verify(ctx, opt)
 }
 
-func (s *session) showVerdict(v verdict) {
-	for _, f := range v.Findings {
+func (s *session) showFindings(list []audit.Finding) {
+	for _, f := range list {
 		where := f.Subject
 		if f.Seq > 0 {
 			where += fmt.Sprintf(" #%d", f.Seq)
@@ -176,6 +182,10 @@ func (s *session) showVerdict(v verdict) {
 		}
 		s.say("verify.finding", "where", where, "check", f.Check, "detail", f.Detail)
 	}
+}
+
+func (s *session) showVerdict(v verdict) {
+	s.showFindings(v.Findings)
 	if v.More > 0 {
 		s.say("verify.more", "n", v.More)
 	}

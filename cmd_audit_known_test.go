@@ -70,3 +70,41 @@ func TestVerifyKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestBundles: what export writes, verify believes with nothing but a public key, and nobody may change.
+func TestBundles(t *testing.T) {
+	databases(t, func(t *testing.T, dsn string) {
+		env := map[string]string{"BIHUAN_SIGNING": signing(t, dsn)}
+		serve(t, dsn, env).end()
+		public := filepath.Join(signing(t, dsn), "checkpoint.pub")
+		dir := t.TempDir()
+		for name, args := range map[string][]string{"all.zip": nil, "unit.zip": {"--unit", "dw"}} {
+			out := filepath.Join(dir, name)
+			must(t, append([]string{"audit", "export", "--db", dsn, "--out", out}, args...)...)
+			contains(t, must(t, "audit", "verify", "--key", public, "--lang", "en", out), "verdict: intact")
+			contains(t, must(t, "audit", "verify", "--json", out), `"verdict": "intact"`)
+			if a := call(t, nil, append([]string{"audit", "export", "--db", dsn, "--out", out}, args...)...); a.code == 0 {
+				t.Errorf("%s was written over", name)
+			}
+		}
+		all := filepath.Join(dir, "all.zip")
+		b, err := os.ReadFile(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]int{file(t, "x.zip", "nonsense"): verifyUnknown, file(t, "cut.zip", string(b[:len(b)/2])): verifyUnknown, "nowhere.zip": verifyUsage} {
+			if a := call(t, nil, "audit", "verify", name); a.code != want {
+				t.Errorf("%s: exit %d\n%s%s", name, a.code, a.out, a.err)
+			}
+		}
+		other := fresh(t)
+		serve(t, other, nil).end()
+		stranger := filepath.Join(signing(t, other), "checkpoint.pub")
+		if a := call(t, nil, "audit", "verify", "--key", stranger, all); a.code != verifyTampered {
+			t.Errorf("with a stranger's key: exit %d\n%s", a.code, a.out)
+		}
+		if l := trail(t, dsn, "--action", "export_trail_bundle"); len(l.Entries) != 2 {
+			t.Errorf("%d exports in the trail", len(l.Entries))
+		}
+	})
+}

@@ -42,7 +42,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "year beyond reason", args: "import x.csv --kind shishi --unit dw --year 20260", code: 2, err: "--year"},
 		{name: "limit of nothing", args: "audit list --limit 0", code: 2, err: "--limit"},
 		{name: "verify: unknown flag", args: "audit verify --nope", code: 3, err: "没有选项 --nope"},
-		{name: "verify: unknown argument", args: "audit verify now", code: 3, err: "不认识 now"},
+		{name: "verify: no such bundle", args: "audit verify now.zip", code: 3, err: "now.zip"},
 		{name: "verify: set-up", args: "audit verify --db mysql://x", code: 3, err: "--db: db:"},
 		{name: "verify: no such database", args: "audit verify --db " + missing, code: 2, err: "没有数据库文件", out: "无法判断"},
 		{name: "no such database", args: "unit list --db " + missing, code: 1, err: "没有数据库文件"},

@@ -56,8 +56,11 @@ func (e *Engine) AddUser(ctx context.Context, who Actor, login, name string) (Us
 // Personal is the commitment to a user's personal data. The line break keeps ("ab", "c") apart from ("a", "bc");
 // neither may contain one.
 func Personal(salt []byte, login, name string) audit.Digest {
-	return audit.Commit(salt, login+"\n"+name)
+	return audit.Commit(salt, PersonalText(login, name))
 }
+
+// PersonalText is what Personal commits to, for those who open the commitment.
+func PersonalText(login, name string) string { return login + "\n" + name }
 
 // exclusive are the roles of the separated administrators (三员): nobody holds two of them.
 var exclusive = []Role{Admin, Security, Inspector}

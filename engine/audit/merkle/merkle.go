@@ -217,3 +217,36 @@ func Tile(ctx context.Context, h Hashes, level int, n int64, width int) ([]byte,
 	}
 	return out, nil
 }
+
+// Cached returns h with what was read of it kept, tile by tile, for many proofs over a log with size leaves.
+func Cached(h Hashes, size int64) Hashes {
+	return &cache{h: h, size: size, tiles: map[[2]int64][]audit.Digest{}}
+}
+
+type cache struct {
+	h     Hashes
+	size  int64
+	tiles map[[2]int64][]audit.Digest
+}
+
+// Nodes implements Hashes. What spans tiles is not cached: no proof asks for that.
+func (c *cache) Nodes(ctx context.Context, level int, from, to int64) ([]audit.Digest, error) {
+	n := from / Width
+	if to > (n+1)*Width {
+		return c.h.Nodes(ctx, level, from, to)
+	}
+	key := [2]int64{int64(level), n}
+	tile, ok := c.tiles[key]
+	if !ok {
+		var err error
+		end := min((n+1)*Width, c.size>>(Height*level))
+		if tile, err = c.h.Nodes(ctx, level, n*Width, max(end, n*Width)); err != nil {
+			return nil, err
+		}
+		c.tiles[key] = tile
+	}
+	if to-n*Width > int64(len(tile)) {
+		return nil, fmt.Errorf("merkle: level %d has no node %d", level, to-1)
+	}
+	return tile[from-n*Width : to-n*Width], nil
+}

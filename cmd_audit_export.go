@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"bihuan/engine"
+	"bihuan/engine/audit"
+	"bihuan/engine/audit/bundle"
+	"bihuan/engine/audit/merkle"
+	"bihuan/storage"
+)
+
+// auditExportCmd writes the trail as a bundle that verifies by itself.
+type auditExportCmd struct {
+	database
+	Out     string   `short:"o" placeholder:"FILE" required:""`
+	Unit    string   `placeholder:"CODE" xor:"scope"`
+	Project string   `placeholder:"NUMBER|ID" xor:"scope"`
+	Known   []string `name:"known" placeholder:"FILE" sep:"none"`
+}
+
+// Help returns the examples.
+func (auditExportCmd) Help() string {
+	return "bihuan audit export --db sqlite:bihuan.db --out trail.zip\n" +
+		"bihuan audit export --db sqlite:bihuan.db --project SS2026-0001 --out project.zip\n" +
+		"bihuan audit export --db sqlite:bihuan.db --unit dw --known kept.txt --out unit.zip"
+}
+
+// Run writes the bundle, which is an entry of the trail that it does not hold.
+func (x *auditExportCmd) Run(ctx context.Context, s *session) error {
+	db, c, err := s.open(ctx, x.database)
+	if err != nil {
+		return err
+	}
+	e, err := newEngine(ctx, db, c, nil)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	return errors.Join(x.write(ctx, s, db, e), db.Close())
+}
+
+func (x *auditExportCmd) write(ctx context.Context, s *session, db *storage.DB, e *engine.Engine) error {
+	opt, said := storage.ExportOptions{}, map[string]any{}
+	if x.Project != "" {
+		p, err := findProject(ctx, e, x.Project)
+		if err != nil {
+			return err
+		}
+		opt.Project, said["project"] = p.ID, p.ID
+	}
+	if x.Unit != "" {
+		u, err := e.Unit(ctx, x.Unit)
+		if err != nil {
+			return err
+		}
+		opt.Unit, said["unit"] = u.ID, u.ID
+	}
+	for _, name := range x.Known {
+		c, err := readCheckpoint(name)
+		if err != nil {
+			return err
+		}
+		opt.Known = append(opt.Known, c)
+	}
+	out, err := os.OpenFile(x.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	m, err := db.Export(ctx, out, opt)
+	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return errors.Join(err, os.Remove(x.Out))
+	}
+	said["scope"], said["entries"] = m.Scope, m.Entries
+	if err := e.Note(ctx, engine.Operator(), "export_trail_bundle", said); err != nil {
+		return err
+	}
+	s.say("audit.exported", "file", x.Out, "entries", m.Entries, "size", m.Size)
+	return nil
+}
+
+// readCheckpoint reads a checkpoint that somebody kept, whoever signed it.
+func readCheckpoint(name string) (merkle.Checkpoint, error) {
+	note, err := os.ReadFile(name)
+	if err != nil {
+		return merkle.Checkpoint{}, err
+	}
+	c, err := merkle.Parse(note, nil)
+	if err != nil && !errors.Is(err, merkle.ErrSignature) || c.Size == 0 {
+		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	return c, nil
+}
+
+// bundleVerdict is what audit verify prints about a bundle for programs.
+type bundleVerdict struct {
+	Verdict string `json:"verdict"`
+	bundle.Report
+	Error string `json:"error,omitempty"`
+}
+
+// verifyBundle verifies a file instead of a database: no installation is needed.
+func (x *auditVerifyCmd) verifyBundle(s *session) error {
+	var opt bundle.Options
+	if x.Key != "" {
+		text, err := os.ReadFile(x.Key)
+		if err == nil {
+			opt.Keys, err = merkle.ParseKeys(string(text))
+		}
+		if err == nil && len(opt.Keys) == 0 {
+			err = line("verify.no_key", "file", x.Key)
+		}
+		if err != nil {
+			return failure{verifyUsage, err}
+		}
+	}
+	for _, name := range x.Known {
+		c, err := readCheckpoint(name)
+		if err != nil {
+			return failure{verifyUsage, err}
+		}
+		opt.Known = append(opt.Known, merkle.Point{Name: name, Checkpoint: c})
+	}
+	f, err := os.Open(x.Bundle)
+	if err != nil {
+		return failure{verifyUsage, err}
+	}
+	info, err := f.Stat()
+	var r bundle.Report
+	if err == nil {
+		r, err = bundle.Verify(f, info.Size(), opt)
+	}
+	err = errors.Join(err, f.Close())
+	v, code := bundleVerdict{Verdict: "intact", Report: r}, verifyIntact
+	switch {
+	case len(r.Findings) > 0:
+		v.Verdict, code = "tampered", verifyTampered
+	case err != nil || len(r.Undecided) > 0:
+		v.Verdict, code = "undecided", verifyUnknown
+	}
+	if err != nil {
+		v.Error = s.explain(err)
+	}
+	if x.JSON {
+		if v.Findings == nil {
+			v.Findings = []audit.Finding{}
+		}
+		return errors.Join(s.json(v), failure{code: code})
+	}
+	s.showFindings(v.Findings)
+	for _, why := range r.Undecided {
+		s.say("verify.error", "why", why)
+	}
+	if v.Error != "" {
+		_, _ = fmt.Fprintln(s.err, s.text("verify.error", "why", v.Error))
+	}
+	if c := r.Checkpoint; c != nil {
+		s.say("verify.bundle", "scope", r.Manifest.Scope, "entries", r.Checked.Entries, "subjects", r.Checked.Subjects, "proofs", r.Checked.Proofs+r.Checked.Leaves,
+			"size", c.Size, "at", c.Time.Format(time.RFC3339))
+	}
+	s.say("verify."+v.Verdict, "n", len(v.Findings))
+	return failure{code: code}
+}

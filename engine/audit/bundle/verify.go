@@ -1,0 +1,342 @@
+package bundle
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"bihuan/engine/audit"
+	"bihuan/engine/audit/merkle"
+)
+
+// maxLine bounds a line of a member in bytes: the largest is a definition's source or a list with its items.
+const maxLine = 64 << 20
+
+// What a finding is about, beside the checks of packages audit and merkle.
+const (
+	CheckProof      = "proof"      // nothing proves that an entry stands in the signed log
+	CheckCommitment = "commitment" // what opens a commitment does not
+	CheckEvidence   = "evidence"   // a row of evidence is not what its entry says, or one of the two is missing
+	CheckDefinition = "definition" // a definition's source is not what was published
+	CheckBundle     = "bundle"     // the bundle does not hold what its manifest says
+)
+
+// ErrFormat says that something is no bundle, so that nothing can be decided.
+var ErrFormat = errors.New("bundle: not a bundle of this format")
+
+// Options are what a verification may know beside the bundle.
+type Options struct {
+	Keys  merkle.Keys    // believed; empty: those that the bundle names itself
+	Known []merkle.Point // checkpoints that somebody kept, whose signatures are their keeper's affair
+}
+
+// Checked counts what was looked at.
+type Checked struct {
+	Entries     int64 `json:"entries"`
+	Subjects    int64 `json:"subjects"`
+	States      int64 `json:"states"`
+	Leaves      int64 `json:"leaves"`
+	Proofs      int64 `json:"proofs"`
+	Checkpoints int64 `json:"checkpoints"`
+	Known       int64 `json:"known"`
+	Unsealed    int64 `json:"unsealed"`
+	Evidence    int64 `json:"evidence"`
+	Commitments int64 `json:"commitments"`
+	Definitions int64 `json:"definitions"`
+}
+
+// Report is what a verification found.
+type Report struct {
+	Manifest   Manifest           `json:"manifest"`
+	Checkpoint *merkle.Checkpoint `json:"checkpoint,omitempty"`
+	Checked    Checked            `json:"checked"`
+	Findings   []audit.Finding    `json:"findings"`
+	Undecided  []string           `json:"undecided,omitempty"` // what the bundle does not say enough about
+}
+
+// Verify verifies a bundle. An error says that it could not decide.
+func Verify(r io.ReaderAt, size int64, opt Options) (Report, error) {
+	archive, err := zip.NewReader(r, size)
+	if err != nil {
+		return Report{}, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	v := &verifier{archive: archive, opt: opt, report: Report{Findings: []audit.Finding{}}, evidence: map[string]map[string]json.RawMessage{}, published: map[string]bool{}, personal: map[string]string{}}
+	for _, step := range []func() error{v.manifest, v.checkpoints, v.rows, v.entries, v.log, v.rest} {
+		if err := step(); err != nil {
+			return v.report, err
+		}
+	}
+	return v.report, nil
+}
+
+type verifier struct {
+	archive *zip.Reader
+	opt     Options
+	report  Report
+	points  []merkle.Point
+	dates   *merkle.Dates
+	leaves  []audit.Digest // whole trails: by place
+	filled  []bool
+
+	evidence    map[string]map[string]json.RawMessage // rows by subject and id
+	definitions []Definition
+	published   map[string]bool   // "workflow version digest", as entries say
+	personal    map[string]string // commitments by subject, as entries say
+}
+
+func (v *verifier) found(list ...audit.Finding) {
+	v.report.Findings = append(v.report.Findings, list...)
+}
+
+func (v *verifier) note(subject, check, format string, args ...any) {
+	v.found(audit.Finding{Subject: subject, Check: check, Detail: fmt.Sprintf(format, args...)})
+}
+
+// lines reads a member line by line; one that is missing has none.
+type lines struct {
+	file io.ReadCloser
+	r    *bufio.Reader
+}
+
+func (v *verifier) open(name string) (*lines, error) {
+	f, err := v.archive.Open(name)
+	if err != nil {
+		return &lines{r: bufio.NewReader(strings.NewReader("")), file: io.NopCloser(nil)}, nil //nolint:nilerr // an empty member
+	}
+	return &lines{r: bufio.NewReaderSize(f, 64<<10), file: f}, nil
+}
+
+// next returns the next line without its end; io.EOF behind the last.
+func (l *lines) next() ([]byte, error) {
+	var long []byte
+	for {
+		part, err := l.r.ReadSlice('\n')
+		if err == nil && long == nil {
+			return part[:len(part)-1], nil
+		}
+		long = append(long, part...)
+		switch {
+		case len(long) > maxLine:
+			return nil, fmt.Errorf("%w: a line is too long", ErrFormat)
+		case err == nil:
+			return long[:len(long)-1], nil
+		case errors.Is(err, io.EOF) && len(long) > 0:
+			return nil, fmt.Errorf("%w: the last line has no end", ErrFormat)
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, err
+		}
+	}
+}
+
+// each calls do with every value of a member.
+func each[T any](v *verifier, name string, do func(T)) error {
+	l, err := v.open(name)
+	if err != nil {
+		return err
+	}
+	defer l.file.Close()
+	for {
+		line, err := l.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		var value T
+		if err := strict(line, &value); err != nil {
+			return fmt.Errorf("%s: %w: %w", name, ErrFormat, err)
+		}
+		do(value)
+	}
+}
+
+// strict reads one JSON value in the one form in which Writer writes it.
+func strict(line []byte, value any) error {
+	if err := json.Unmarshal(line, value); err != nil {
+		return err
+	}
+	written, err := json.Marshal(value)
+	if err == nil && !bytes.Equal(written, line) {
+		err = errors.New("not written as it should be")
+	}
+	return err
+}
+
+func (v *verifier) text(name string) (string, error) {
+	f, err := v.archive.Open(name)
+	if err != nil {
+		return "", nil //nolint:nilerr // an empty member
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	return string(b), err
+}
+
+func (v *verifier) manifest() error {
+	n := 0
+	if err := each(v, manifestName, func(m Manifest) { v.report.Manifest = m; n++ }); err != nil {
+		return err
+	}
+	m := v.report.Manifest
+	if n != 1 || m.Format != Format || m.Entries < 0 || m.Size < 0 || m.Size > 1<<40 {
+		return ErrFormat
+	}
+	return nil
+}
+
+func (v *verifier) whole() bool { return v.report.Manifest.Scope == Everything }
+
+// checkpoints reads what was signed.
+func (v *verifier) checkpoints() error {
+	text, err := v.text(keysName)
+	if err != nil {
+		return err
+	}
+	keys := v.opt.Keys
+	if len(keys) == 0 {
+		if keys, err = merkle.ParseKeys(text); err != nil {
+			v.note(merkle.Subject, merkle.CheckSignature, "%v", err)
+		}
+	}
+	installation, _ := merkle.SplitLog(v.report.Manifest.Log)
+	take := func(name, note string) *merkle.Checkpoint {
+		v.report.Checked.Checkpoints++
+		c, err := merkle.Parse([]byte(note), keys)
+		if err != nil {
+			v.note(merkle.Subject, merkle.CheckSignature, "%s: %v", name, err)
+			return nil
+		}
+		if c.Installation() != installation {
+			v.note(merkle.Subject, merkle.CheckCheckpoint, "%s belongs to the log %s", name, c.Log)
+			return nil
+		}
+		v.points = append(v.points, merkle.Point{Name: name, Checkpoint: c})
+		return &c
+	}
+	note, err := v.text(checkpointName)
+	if err != nil {
+		return err
+	}
+	if note != "" {
+		v.report.Checkpoint = take("the checkpoint", note)
+	} else {
+		v.report.Undecided = append(v.report.Undecided, "the bundle has no checkpoint: nothing binds it to the log")
+	}
+	last := int64(0)
+	err = each(v, checkpointsName, func(c Checkpoint) {
+		if last++; c.N != last {
+			v.note(merkle.Subject, merkle.CheckCheckpoint, "checkpoint %d stands where %d should", c.N, last)
+		}
+		take(fmt.Sprintf("checkpoint %d", c.N), c.Note)
+	})
+	for _, k := range v.opt.Known {
+		v.report.Checked.Known++
+		if k.Installation() != installation {
+			return fmt.Errorf("%s: %w", k.Name, errForeign)
+		}
+		v.points = append(v.points, k)
+	}
+	v.dates = merkle.NewDates(v.points)
+	return err
+}
+
+var errForeign = errors.New("the checkpoint belongs to another installation")
+
+// rows reads what entries are compared with.
+func (v *verifier) rows() error {
+	err := each(v, evidenceName, func(e Evidence) {
+		var row struct{ ID string }
+		if json.Unmarshal(e.Row, &row) != nil || row.ID == "" {
+			v.note(e.Subject, CheckEvidence, "a row of evidence has no id")
+			return
+		}
+		if v.evidence[e.Subject] == nil {
+			v.evidence[e.Subject] = map[string]json.RawMessage{}
+		}
+		v.evidence[e.Subject][row.ID] = e.Row
+		v.report.Checked.Evidence++
+	})
+	return errors.Join(err, each(v, definitionsName, func(d Definition) { v.definitions = append(v.definitions, d) }))
+}
+
+// log compares the places of a whole trail with everything that was signed. In a part of it each entry has brought its
+// own proof; what is left is how known checkpoints hang together with the signed one.
+func (v *verifier) log() error {
+	if v.whole() {
+		check := merkle.NewCheck(v.points, nil)
+		for i, h := range v.leaves {
+			if !v.filled[i] {
+				v.note(merkle.Subject, merkle.CheckLeaf, "the place %d is empty", i)
+			}
+			check.Add(h)
+		}
+		v.report.Checked.Leaves = check.Size()
+		v.found(check.Close()...)
+		return nil
+	}
+	proofs := map[int64][]audit.Digest{}
+	if err := each(v, consistencyName, func(c Consistency) { proofs[c.Size] = c.Proof }); err != nil {
+		return err
+	}
+	signed := v.report.Checkpoint
+	for _, k := range v.opt.Known {
+		if signed == nil {
+			continue
+		}
+		proof, ok := proofs[k.Size]
+		switch {
+		case k.Size > signed.Size:
+			v.report.Undecided = append(v.report.Undecided, fmt.Sprintf("%s is newer than the bundle", k.Name))
+		case k.Size == signed.Size && k.Root != signed.Root:
+			v.note(merkle.Subject, merkle.CheckRoot, "%s: %s", k.Name, k.Unlike(signed.Size, signed.Root))
+		case k.Size == signed.Size:
+		case !ok:
+			v.report.Undecided = append(v.report.Undecided, fmt.Sprintf("the bundle does not prove that it continues %s: have it made with this checkpoint", k.Name))
+		case !merkle.CheckConsistency(proof, signed.Size, signed.Root, k.Size, k.Root):
+			v.note(merkle.Subject, merkle.CheckRoot, "the log of the bundle does not continue %s", k.Name)
+		}
+	}
+	return nil
+}
+
+// rest opens commitments and compares definitions.
+func (v *verifier) rest() error {
+	for subject := range v.evidence {
+		v.note(subject, CheckEvidence, "there are rows of evidence without entries")
+	}
+	err := each(v, openingsName, func(o Opening) {
+		v.report.Checked.Commitments++
+		if said := v.personal[o.Subject]; audit.Commit(o.Salt, o.Value).String() != said {
+			v.note(o.Subject, CheckCommitment, "login and name are not those that were committed to")
+		}
+	})
+	for _, d := range v.definitions {
+		v.report.Checked.Definitions++
+		subject := "workflow/" + d.Workflow
+		if got := audit.HashContent([]byte(d.Source)).String(); got != d.Digest {
+			v.note(subject, CheckDefinition, "version %d has the digest %s, its source %s", d.Version, d.Digest, got)
+		}
+		key := publication(d.Workflow, d.Version, d.Digest)
+		if !v.published[key] {
+			v.note(subject, CheckDefinition, "no entry tells that version %d with digest %s was published", d.Version, d.Digest)
+		}
+		delete(v.published, key)
+	}
+	if v.whole() {
+		for key := range v.published {
+			workflow, rest, _ := strings.Cut(key, " ")
+			v.note("workflow/"+workflow, CheckDefinition, "what was published is missing: version and digest %s", rest)
+		}
+	}
+	return err
+}
+
+func publication(workflow string, version int, digest string) string {
+	return fmt.Sprintf("%s %d %s", workflow, version, digest)
+}
