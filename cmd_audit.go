@@ -36,6 +36,7 @@ type auditCmd struct {
 	Export auditExportCmd `cmd:""`
 
 	RotateKey auditRotateKeyCmd `cmd:""`
+	Epoch     auditEpochCmd     `cmd:""`
 }
 
 type auditVerifyCmd struct {

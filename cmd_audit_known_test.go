@@ -108,3 +108,70 @@ func TestBundles(t *testing.T) {
 		}
 	})
 }
+
+// TestEpoch: after a restore that lost entries the signer refuses until the loss is declared, with two approvers; then
+// the trail verifies again, and what an inspector kept says what was lost instead of that somebody tampered.
+func TestEpoch(t *testing.T) {
+	dsn := fresh(t)
+	path := strings.TrimPrefix(dsn, "sqlite:")
+	beside := map[string]string{"BIHUAN_SIGNING": ""}
+	for _, login := range []string{"wang", "zhao"} {
+		must(t, "user", "add", login, login, "--db", dsn)
+	}
+	serve(t, dsn, beside).end()
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	copyDatabase(t, path, backup)
+	must(t, "unit", "add", "sx", "双校区", "--db", dsn)
+	serve(t, dsn, beside).end()
+	note, err := os.ReadFile(filepath.Join(filepath.Dir(path), "signing", "checkpoint.last"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := file(t, "kept.txt", string(note))
+	epoch := func(more ...string) answer {
+		return call(t, nil, append([]string{"audit", "epoch", "--db", dsn, "--note", "磁盘损坏", "--lang", "en"}, more...)...)
+	}
+	if a := epoch("--approved", "wang", "--approved", "zhao"); a.code == 0 || !strings.Contains(a.err, "nothing was lost") {
+		t.Errorf("without a loss: exit %d\n%s%s", a.code, a.out, a.err)
+	}
+
+	copyDatabase(t, backup, path)
+	if a := call(t, nil, "audit", "verify", "--db", dsn, "--known", kept); a.code != verifyTampered {
+		t.Errorf("a restore that nobody declared: exit %d\n%s", a.code, a.out)
+	}
+	if a := epoch("--approved", "wang", "--approved", "wang"); a.code != exitUsage {
+		t.Errorf("one approver twice: exit %d\n%s%s", a.code, a.out, a.err)
+	}
+	if a := epoch("--approved", "wang", "--approved", "zhao"); a.code != 0 {
+		t.Fatalf("exit %d\n%s%s", a.code, a.out, a.err)
+	}
+	serve(t, dsn, beside).end()
+	out := must(t, "audit", "verify", "--db", dsn, "--known", kept, "--lang", "en")
+	contains(t, out, "verdict: intact", "declared loss", "epoch 2")
+	if l := trail(t, dsn, "--action", "epoch"); len(l.Entries) != 1 {
+		t.Errorf("%d epochs in the trail", len(l.Entries))
+	}
+	if l := trail(t, dsn, "--action", "alarm"); len(l.Entries) != 0 {
+		t.Errorf("%d alarms after the loss was declared", len(l.Entries))
+	}
+}
+
+// copyDatabase copies an SQLite database that nobody has open, with its journal, over another.
+func copyDatabase(t *testing.T, from, to string) {
+	t.Helper()
+	for _, more := range []string{"", "-wal", "-shm"} {
+		if err := os.RemoveAll(to + more); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(from + more)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(to+more, b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -138,6 +138,11 @@ type Epoch struct {
 	at    time.Time
 }
 
+// Data returns what the entry holds.
+func (e Epoch) Data() map[string]any {
+	return map[string]any{"epoch": e.Epoch, "size": e.Size, "signed": e.Signed, "approved": e.Approved, "note": e.Note}
+}
+
 // declared reads the keys and the epochs that the trail tells of.
 func (v *verifier) declared() (keys string, epochs []Epoch, err error) {
 	var rows []entryRow
