@@ -23,6 +23,7 @@ var bodies = map[string]any{
 	"POST /objections/{objection}/answer": map[string]any{"text": "已经更换"},
 	"POST /look-backs":                    map[string]any{"passed": true, "lasting": true, "note": "还在运行"},
 	"PUT /summary":                        map[string]any{"summary": "达标"},
+	"PUT /statement":                      map[string]any{"text": "材料晚到两周，没有提前申请延期，今后按月检查。"},
 }
 
 // Every operation on a project answers somebody from elsewhere as if the project did not exist: the same status,

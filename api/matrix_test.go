@@ -139,7 +139,7 @@ func (w *matrixWorld) target(method, path string) project {
 
 // consoleActs are what the console's routes for several acts can be asked for.
 var consoleActs = map[string][]string{
-	"/projects/": {"submit", "approve", "return", "withdraw", "acknowledge", "milestones", "tick", "report", "extend", "urge", "verify", "survey", "object", "answer", "summarize"},
+	"/projects/": {"submit", "approve", "return", "withdraw", "acknowledge", "milestones", "tick", "report", "extend", "urge", "verify", "survey", "object", "answer", "summarize", "statement"},
 	"/lists/":    {"put", "take", "place", "publish", "reconcile", "close"},
 	"/needs/":    {"accept", "accept_into", "decline", "merge", "edit", "tell"},
 }
@@ -155,9 +155,12 @@ func (w *matrixWorld) ask(who, method, template string) string {
 		id, version = w.need.ID, w.need.Version
 	}
 	path := strings.NewReplacer(":id", id, ":project", w.cancelled.ID, ":evidence", w.evidence, ":milestone", "m1", ":objection", "o1", ":workflow", "shishi",
-		":file", "none", ":ticket", "none", ":user", string(w.users["resident"].ID), ":unit", string(w.units["b1"].ID), ":delegation", "none").Replace(template)
+		":year", "2026", ":file", "none", ":ticket", "none", ":user", string(w.users["resident"].ID), ":unit", string(w.units["b1"].ID), ":delegation", "none").Replace(template)
 	var a answer
 	if strings.HasPrefix(template, "/api/") || strings.HasPrefix(template, "/docs") || strings.HasSuffix(template, "z") && strings.Count(template, "/") == 1 {
+		if strings.HasSuffix(template, "/years/:year") { // the kind that has years
+			path = strings.Replace(path, "/shishi/", "/shuji/", 1)
+		}
 		if strings.HasSuffix(template, "/simulation") {
 			path += "?start=2026-09-24"
 		}

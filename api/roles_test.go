@@ -31,6 +31,7 @@ func TestRoles(t *testing.T) {
 		{"POST /verifications", false, map[string]any{"passed": true, "note": "现场看过"}, []string{"supervisor", "second"}, 409},
 		{"POST /surveys", false, bodies["POST /surveys"], []string{"supervisor", "second"}, 409},
 		{"PUT /summary", false, map[string]any{"summary": "达标"}, []string{"owner", "assistant"}, 409},
+		{"PUT /statement", false, map[string]any{"text": "材料晚到两周，没有提前申请延期，今后按月检查。"}, []string{"owner", "secretary"}, 409},
 		{"POST /returns", false, map[string]any{"to": "deploy", "note": "重新来过"}, []string{"supervisor", "second"}, 0},
 	}
 	each(t, func(t *testing.T, h *house) {

@@ -208,8 +208,13 @@ func (c *Case) answerReasons(p *Project) (int, authority, []Reason) {
 	}
 }
 
-// Approve says yes to the pending request (批准). The last yes that it needs carries it out.
-type Approve struct{ Note string }
+// Approve says yes to the pending request (批准). The last yes that it needs carries it out. A transition with criteria
+// takes a yes to all of them only, and one with grades one of these from whoever says the last yes.
+type Approve struct {
+	Note     string
+	Criteria []string // ids of those confirmed
+	Grade    string
+}
 
 func (x Approve) apply(c *Case, p *Project) (outcome, error) {
 	step, as, reasons := c.answerReasons(p)
@@ -236,8 +241,18 @@ func (x Approve) apply(c *Case, p *Project) (outcome, error) {
 		}
 		out.data["transition"] = r.Transition
 	}
-	r.Given = append(r.Given, Approval{By: c.Who.ID, For: as.by, Role: as.role, Step: step, At: c.Now, Note: note})
-	if len(c.approvals(p, r).open(r)) > 0 {
+	yes := Approval{By: c.Who.ID, For: as.by, Role: as.role, Step: step, At: c.Now, Note: note}
+	if yes.Criteria, err = x.confirmed(t); err != nil {
+		return outcome{}, err
+	}
+	if len(yes.Criteria) > 0 {
+		out.data["criteria"] = yes.Criteria
+	}
+	r.Given = append(r.Given, yes)
+	if last := len(c.approvals(p, r).open(r)) == 0; !last {
+		if x.Grade != "" {
+			return outcome{}, invalid("grade", "approval.grade_later")
+		}
 		out.owed = c.asked(p)
 		return out, nil
 	}
@@ -253,12 +268,49 @@ func (x Approve) apply(c *Case, p *Project) (outcome, error) {
 		p.Request = nil
 		return out, nil
 	}
+	if err := x.grade(t); err != nil {
+		return outcome{}, err
+	}
+	if x.Grade != "" {
+		p.Grade = x.Grade
+		out.data["grade"] = x.Grade
+	}
 	out.from = p.Stage
 	if err := c.move(p, t); err != nil {
 		return outcome{}, err
 	}
 	out.to = p.Stage
 	return out, nil
+}
+
+// confirmed returns the ids of the transition's criteria, all of which an approver has to confirm.
+func (x Approve) confirmed(t Transition) ([]string, error) {
+	for _, id := range x.Criteria {
+		if !slices.ContainsFunc(t.Criteria, func(c Choice) bool { return c.ID == id }) {
+			return nil, invalid("criteria", "approval.unknown_criterion", "id", id)
+		}
+	}
+	var ids []string
+	for _, c := range t.Criteria {
+		if !slices.Contains(x.Criteria, c.ID) {
+			return nil, blocked("approval.criterion", "name", c.Name)
+		}
+		ids = append(ids, c.ID)
+	}
+	return ids, nil
+}
+
+// grade refuses a last yes without one of the transition's grades.
+func (x Approve) grade(t Transition) error {
+	switch {
+	case slices.ContainsFunc(t.Grades, func(g Choice) bool { return g.ID == x.Grade }):
+		return nil
+	case x.Grade != "":
+		return invalid("grade", "approval.unknown_grade", "id", x.Grade)
+	case len(t.Grades) > 0:
+		return invalid("grade", "approval.grade")
+	}
+	return nil
 }
 
 // stillAhead says of a pending extension whether the date it asks for is yet to come: it may have waited too long for

@@ -140,6 +140,11 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 	if err != nil {
 		return nil, err
 	}
+	type yearSlot struct {
+		unit UnitID
+		year int
+	}
+	years := map[yearSlot]int{} // the row that takes it
 	var fresh []Create
 	for i, r := range rows {
 		if id := known[keys[i]]; id != "" {
@@ -154,6 +159,16 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 		err := e.checkPeople(ctx, Edit{Draft: r.Draft})
 		if err == nil {
 			change, err = decide(c, Project{}, cmd)
+		}
+		if err == nil {
+			err = e.free(ctx, c.Workflow, &change.Project)
+		}
+		if p := change.Project; err == nil && p.Year > 0 {
+			slot := yearSlot{p.UnitID, p.Year}
+			if j, ok := years[slot]; ok {
+				err = invalid("year", "import.same_year", "row", j, "year", p.Year)
+			}
+			years[slot] = r.Row
 		}
 		if err != nil {
 			if KindOf(err) == 0 { // the store, not the row

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"bihuan/engine/audit"
 	"bihuan/engine/calendar"
@@ -21,6 +23,7 @@ type Draft struct {
 	Assisting  []string
 	List       string
 	Deadline   calendar.Date
+	Year       int // 年度 of a yearly kind; 0 = the present one
 	Extra      map[string]string
 }
 
@@ -132,8 +135,29 @@ func (d Draft) write(c *Case, p *Project, past bool) error {
 			return err
 		}
 	}
+	if err := c.setYear(p, d.Year); err != nil {
+		return err
+	}
 	c.assign(p, d.Owner)
 	p.Assistants, p.Sponsor, p.Assisting, p.Extra = d.Assistants, d.Sponsor, d.Assisting, d.Extra
+	return nil
+}
+
+// setYear puts a project of a yearly kind into a year. Other kinds have none.
+func (c *Case) setYear(p *Project, year int) error {
+	if !c.Workflow.Yearly {
+		if year != 0 {
+			return invalid("year", "year.not_yearly", "kind", c.Workflow.Name)
+		}
+		return nil
+	}
+	if year == 0 {
+		year = cmp.Or(p.Year, c.today().Year())
+	}
+	if year < 2000 || year > c.today().Year()+1 {
+		return invalid("year", "year.out_of_range", "year", year, "to", c.today().Year()+1)
+	}
+	p.Year = year
 	return nil
 }
 
@@ -149,7 +173,7 @@ func (c *Case) assign(p *Project, owner UserID) {
 func DraftOf(p *Project) Draft {
 	return Draft{Title: p.Title, Category: p.Category, Need: p.Need, Target: p.Target, Measures: p.Measures,
 		Owner: p.Owner, Assistants: p.Assistants, Sponsor: p.Sponsor, Assisting: p.Assisting, List: p.List,
-		Deadline: p.Deadline, Extra: p.Extra}
+		Deadline: p.Deadline, Year: p.Year, Extra: p.Extra}
 }
 
 // Edit replaces the draft.
@@ -430,3 +454,25 @@ func (x Summarize) apply(c *Case, p *Project) (outcome, error) {
 	}
 	return outcome{action: "summarize", as: as}, nil
 }
+
+// GiveStatement is the 书面说明 of why the deadline was missed.
+type GiveStatement struct{ Text string }
+
+func (x GiveStatement) apply(c *Case, p *Project) (outcome, error) {
+	as, err := c.allow(p, ActStatement)
+	if err != nil {
+		return outcome{}, err
+	}
+	words, err := text("text", x.Text, maxText)
+	if err != nil {
+		return outcome{}, err
+	}
+	if utf8.RuneCountInString(words) < minStatement {
+		return outcome{}, invalid("text", "note.too_short", "limit", minStatement)
+	}
+	p.Statement = words
+	return outcome{action: "statement", as: as}, nil
+}
+
+// minStatement is the least that a 书面说明 says, in runes: what was missed, why, and what follows.
+const minStatement = 20

@@ -179,10 +179,11 @@ var actRoles = map[Act][]Role{
 	ActObject:      {Owner, Assistant, Sponsor, Secretary, Supervisor, Leader}, // an inspector changes nothing
 	ActAnswer:      {Owner, Assistant, Supervisor},
 	ActSummarize:   {Owner, Assistant},
+	ActStatement:   {Owner, Secretary},
 }
 
 // fixing are the acts that change what an approver is looking at; they wait while a request is pending.
-var fixing = map[Act]bool{ActEdit: true, ActMilestones: true, ActSummarize: true, ActExtend: true, ActVerify: true}
+var fixing = map[Act]bool{ActEdit: true, ActMilestones: true, ActSummarize: true, ActStatement: true, ActExtend: true, ActVerify: true}
 
 // judging are the acts that nobody may do about their own work.
 var judging = map[Act]bool{ActVerify: true, ActSurvey: true}
@@ -212,6 +213,8 @@ func (c *Case) reasons(p *Project, a Act) (authority, []Reason) {
 			Reason{ID: "four_eyes", Met: p.answerable(c.Who), Key: "objection.own"})
 	case ActExtend:
 		out = append(out, c.extensionReasons(p)...)
+	case ActStatement:
+		out = append(out, Reason{ID: "overdue", Met: p.EverOverdue || c.expired(p), Key: "statement.in_time"})
 	}
 	return as, out
 }

@@ -194,7 +194,15 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 		}
 		return p, err
 	}
+	if change.Project.Year != p.Year {
+		if err := e.free(ctx, w, &change.Project); err != nil {
+			return p, err
+		}
+	}
 	if err := e.Store.Commit(ctx, change)[0]; err != nil {
+		if taken := e.takenYear(ctx, w, &change.Project, err); taken != nil {
+			return p, taken
+		}
 		if errors.Is(err, ErrDuplicate) || errors.Is(err, ErrConflict) { // perhaps the same request arrived twice at once
 			if q, ok, keyErr := e.Answered(ctx, who); ok || keyErr != nil {
 				return q, keyErr
@@ -307,9 +315,16 @@ func (e *Engine) Create(ctx context.Context, who Actor, kind string, unit Unit, 
 	c := e.moment(w, who)
 	cmd := Create{ID: ProjectID(e.NewID()), Unit: unit, Draft: d}
 	// Decide once before a number is taken: a refusal must not leave a hole in the numbers.
-	if _, err := decide(c, Project{}, cmd); err != nil {
+	first, err := decide(c, Project{}, cmd)
+	if err != nil {
 		if KindOf(err) == Denied {
 			e.refused(ctx, who, "create", SubjectUnit+"/"+string(unit.ID), unit.ID, err)
+		}
+		return Project{}, err
+	}
+	if err := e.free(ctx, w, &first.Project); err != nil {
+		if q, ok, keyErr := e.Answered(ctx, who); ok || keyErr != nil { // it was this very request that took the year
+			return q, keyErr
 		}
 		return Project{}, err
 	}
@@ -327,6 +342,9 @@ func (e *Engine) Create(ctx context.Context, who Actor, kind string, unit Unit, 
 			if q, ok, keyErr := e.Answered(ctx, who); ok || keyErr != nil {
 				return q, keyErr
 			}
+		}
+		if taken := e.takenYear(ctx, w, &change.Project, err); taken != nil {
+			return Project{}, taken
 		}
 		return Project{}, e.commitError(ctx, who, cmd.ID, 0, err)
 	}

@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // Option is one thing that could be done to a project next, with everything that speaks for and against it, for
 // the person asking. API and console show the same list.
 type Option struct {
@@ -12,6 +14,8 @@ type Option struct {
 	Roles      []Role   // who may
 	Allowed    bool     // the person asking may do it now
 	Reasons    []Reason // the checklist, met and unmet, in the order of the definition
+	Criteria   []Choice // of an approve: what has to be confirmed with it
+	Grades     []Choice // of an approve that would be the last: one of these has to be given
 }
 
 // explain lists the options of a project for the case's actor: every transition that leaves its stage, the
@@ -33,14 +37,21 @@ func (c *Case) explain(p *Project) []Option {
 		out = append(out, Option{Act: act, Name: Text{}, Roles: roles, Reasons: reasons, Allowed: permits(reasons)})
 	}
 	if p.Request != nil {
-		_, _, reasons := c.answerReasons(p)
+		step, _, reasons := c.answerReasons(p)
 		reasons = append(reasons, c.stillAhead(p)...)
+		approve := Option{Act: "approve", Roles: c.askedRoles(p)}
 		if p.Request.Kind == RequestTransition {
 			if t, ok := c.Workflow.Transition(p.Request.Transition); ok {
 				reasons = append(reasons, c.requirements(p, t.Require, p.Request.Note)...)
+				approve.Criteria = t.Criteria
+				with := Request{Given: append(slices.Clone(p.Request.Given), Approval{Step: step})}
+				if len(t.Approve.open(&with)) == 0 {
+					approve.Grades = t.Grades
+				}
 			}
 		}
-		add("approve", c.askedRoles(p), reasons)
+		approve.Reasons, approve.Allowed = reasons, permits(reasons)
+		out = append(out, approve)
 		_, withdraw := c.withdrawReasons(p)
 		add("withdraw", []Role{Owner}, withdraw)
 	}

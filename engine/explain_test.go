@@ -48,7 +48,7 @@ func (s *story) checkExplain(who engine.Actor) {
 // would tries a command without taking it over.
 func (s *story) would(who engine.Actor, cmd engine.Command) error {
 	ids := s.ids
-	_, err := engine.Decide(s.moment(who), s.p, cmd)
+	_, err := engine.Decide(s.moment(who), s.p, s.whole(who, cmd))
 	s.ids = ids
 	return err
 }

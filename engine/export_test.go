@@ -32,7 +32,7 @@ func ComingCase(c *Case, p *Project) []Occurrence { return c.coming(p) }
 // CommandKinds lists a zero value of every command that people can send, for tests that must not miss one.
 func CommandKinds() []Command {
 	return []Command{Create{}, Edit{}, Acknowledge{}, LayMilestones{}, EditMilestone{}, RemoveMilestone{}, Tick{}, Report{},
-		AddEvidence{}, Urge{}, Verify{}, RecordSurvey{}, Object{}, Answer{}, Summarize{}, Submit{}, Extend{}, Approve{},
+		AddEvidence{}, Urge{}, Verify{}, RecordSurvey{}, Object{}, Answer{}, Summarize{}, GiveStatement{}, Submit{}, Extend{}, Approve{},
 		Return{}, Withdraw{}}
 }
 

@@ -21,6 +21,7 @@ type Facts struct {
 	Extensions, Returns, Round              int
 	Acknowledged                            bool // 签收
 	Milestones, MilestonesDone              int
+	RouteGaps                               int // milestones of the 路线图 that do not say who, or after what
 	MilestonesLate                          int // milestones dated after the deadline
 	Progress                                int // percent, from the last report
 	Reports                                 int
@@ -33,6 +34,8 @@ type Facts struct {
 	OpenObjections                          int
 	ObjectionsLate                          int // open, and past the day by which they are to be answered
 	Summary, Lasting                        string
+	Statement                               string // 书面说明 of why the deadline was missed
+	Year                                    int    // 年度 of a yearly kind, otherwise 0
 	Note                                    string // what the person asking wrote
 }
 
@@ -65,10 +68,11 @@ func (c *Case) facts(p *Project, note string) Facts {
 		HasOwner: p.Owner != "", HasSponsor: p.Sponsor != "", Assisting: len(p.Assisting),
 		Started: p.StartedAt != nil, HasDeadline: !p.Deadline.IsZero(), Overdue: p.OverdueAt != nil, EverOverdue: p.EverOverdue,
 		Extensions: p.Extensions, Returns: p.Returns, Round: p.Round, Acknowledged: p.AcknowledgedAt != nil,
-		Milestones: len(p.Milestones), MilestonesDone: p.MilestonesDone(),
+		Milestones: len(p.Milestones), MilestonesDone: p.MilestonesDone(), RouteGaps: p.routeGaps(),
 		Progress: p.Progress, Reports: p.Reports, Evidence: p.EvidenceCount,
 		Verified: p.Verification != nil && p.Verification.Passed,
 		Votes:    p.Survey.Votes(), OpenObjections: p.OpenObjections(), Summary: p.Summary, Lasting: p.Lasting, Note: note,
+		Statement: p.Statement, Year: p.Year,
 	}
 	if f.HasDeadline {
 		f.DaysLeft = c.today().DaysUntil(p.Deadline)
@@ -98,7 +102,7 @@ func (c *Case) facts(p *Project, note string) Facts {
 // to be moved by a rule.
 func (f Facts) inputs() Facts {
 	const short = 200 // bytes
-	for _, s := range []*string{&f.Title, &f.Category, &f.Need, &f.Target, &f.Measures, &f.List, &f.Summary, &f.Lasting, &f.Note} {
+	for _, s := range []*string{&f.Title, &f.Category, &f.Need, &f.Target, &f.Measures, &f.List, &f.Summary, &f.Lasting, &f.Statement, &f.Note} {
 		if len(*s) > short {
 			*s = "sha256:" + audit.HashContent([]byte(*s)).String()
 		}

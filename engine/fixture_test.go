@@ -149,6 +149,7 @@ func (s *story) id() string {
 // try decides and, when it is accepted, takes the change over after checking it. A refusal must leave no trace.
 func (s *story) try(who engine.Actor, cmd engine.Command) (engine.Change, error) {
 	s.t.Helper()
+	cmd = s.whole(who, cmd)
 	before, ids := s.p, s.ids
 	state := s.stateOf(before)
 	change, err := engine.Decide(s.moment(who), s.p, cmd)
@@ -168,6 +169,25 @@ func (s *story) try(who engine.Actor, cmd engine.Command) (engine.Change, error)
 	}
 	s.take(who, change)
 	return change, nil
+}
+
+// whole completes a yes that leaves open what has to be confirmed and graded with it: stories are rarely about that.
+func (s *story) whole(who engine.Actor, cmd engine.Command) engine.Command {
+	yes, ok := cmd.(engine.Approve)
+	if !ok || yes.Criteria != nil || s.p.Request == nil {
+		return cmd
+	}
+	for _, o := range engine.ExplainCase(s.moment(who), &s.p) {
+		if o.Act == "approve" {
+			for _, c := range o.Criteria {
+				yes.Criteria = append(yes.Criteria, c.ID)
+			}
+			if len(o.Grades) > 0 {
+				yes.Grade = o.Grades[0].ID
+			}
+		}
+	}
+	return yes
 }
 
 func (s *story) stateOf(p engine.Project) []byte {
@@ -284,7 +304,7 @@ func (s *story) ready() {
 			s.does(owner, engine.Acknowledge{})
 		}
 		if len(s.p.Milestones) == 0 {
-			s.does(owner, engine.LayMilestones{Milestones: []engine.Milestone{{Title: "安装完成", Due: s.p.Deadline}}})
+			s.does(owner, engine.LayMilestones{Milestones: []engine.Milestone{{Title: "安装完成", Due: s.p.Deadline, Who: "后勤处"}}})
 		}
 	case "advance":
 		if s.p.MilestonesDone() == 0 {

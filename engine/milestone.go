@@ -1,8 +1,14 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
 
-// LayMilestones adds dated steps to the 时间表.
+// LayMilestones adds dated steps to the 时间表. What a step comes after is named by the id of a milestone, or by "#2"
+// for the second of those that are laid with it.
 type LayMilestones struct{ Milestones []Milestone }
 
 const maxMilestones = 60
@@ -32,6 +38,17 @@ func (x LayMilestones) apply(c *Case, p *Project) (outcome, error) {
 		p.Milestones[id] = m
 		ids = append(ids, id)
 	}
+	for i, id := range ids {
+		m := p.Milestones[id]
+		for j, a := range m.After {
+			if n, err := strconv.Atoi(strings.TrimPrefix(a, "#")); strings.HasPrefix(a, "#") && err == nil && n >= 1 && n <= len(ids) {
+				m.After[j] = ids[n-1]
+			}
+		}
+		if err := p.follows(fmt.Sprintf("milestones[%d].after", i), id, m); err != nil {
+			return outcome{}, err
+		}
+	}
 	return outcome{action: "lay_milestones", as: as, data: map[string]any{"milestones": ids}}, nil
 }
 
@@ -51,7 +68,43 @@ func (m Milestone) checked(field string) (Milestone, error) {
 	if m.Due.IsZero() {
 		return m, invalid(field+"due", "field.empty")
 	}
-	return Milestone{Title: title, Due: m.Due, Who: who}, nil
+	if len(m.After) > maxMilestones {
+		return m, invalid(field+"after", "field.too_many")
+	}
+	return Milestone{Title: title, Due: m.Due, Who: who, After: slices.Clone(m.After)}, nil
+}
+
+// follows checks what the milestone with the id comes after: known ones that are due no later, and never itself.
+func (p *Project) follows(field, id string, m Milestone) error {
+	for _, a := range m.After {
+		before, ok := p.Milestones[a]
+		switch {
+		case !ok:
+			return invalid(field, "milestone.unknown", "id", a)
+		case before.Due.After(m.Due):
+			return invalid(field, "milestone.follows_later", "title", m.Title, "before", before.Title)
+		}
+	}
+	if p.precedes(id, m.After, map[string]bool{}) {
+		return invalid(field, "milestone.follows_itself", "title", m.Title)
+	}
+	return nil
+}
+
+// precedes reports whether the milestone stands among after, or among what those come after.
+func (p *Project) precedes(id string, after []string, seen map[string]bool) bool {
+	for _, a := range after {
+		if a == id {
+			return true
+		}
+		if !seen[a] {
+			seen[a] = true
+			if p.precedes(id, p.Milestones[a].After, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // EditMilestone changes a milestone that is not done.
@@ -73,6 +126,13 @@ func (x EditMilestone) apply(c *Case, p *Project) (outcome, error) {
 		return outcome{}, err
 	}
 	p.Milestones[x.ID] = m
+	for id, other := range p.Milestones { // a new date may now lie behind that of a step that follows
+		if id == x.ID || slices.Contains(other.After, x.ID) {
+			if err := p.follows("after", id, other); err != nil {
+				return outcome{}, err
+			}
+		}
+	}
 	return outcome{action: "edit_milestone", as: as, data: map[string]any{"milestone": x.ID}}, nil
 }
 
@@ -87,7 +147,19 @@ func (x RemoveMilestone) apply(c *Case, p *Project) (outcome, error) {
 	if err := p.openMilestone(x.ID); err != nil {
 		return outcome{}, err
 	}
+	gone := p.Milestones[x.ID]
 	delete(p.Milestones, x.ID)
+	for id, m := range p.Milestones { // what came after it now comes after what it came after
+		if slices.Contains(m.After, x.ID) {
+			m.After = slices.DeleteFunc(slices.Clone(m.After), func(a string) bool { return a == x.ID })
+			for _, a := range gone.After {
+				if !slices.Contains(m.After, a) {
+					m.After = append(m.After, a)
+				}
+			}
+			p.Milestones[id] = m
+		}
+	}
 	return outcome{action: "remove_milestone", as: as, data: map[string]any{"milestone": x.ID}}, nil
 }
 

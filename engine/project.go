@@ -21,6 +21,7 @@ type Project struct {
 	UnitID     UnitID    `json:"unit_id"`     // 牵头单位
 	UnitPath   string    `json:"-" gorm:"->"` // from the unit's row: moving a unit is not a change of its projects
 
+	Year       int               `json:"year,omitempty"` // 年度 of a yearly kind; 0 otherwise
 	Title      string            `json:"title"`
 	Category   string            `json:"category,omitempty"`
 	Need       string            `json:"need,omitempty"`     // 需求
@@ -61,9 +62,11 @@ type Project struct {
 	Poll           *Poll                `json:"poll,omitempty" gorm:"serializer:json"` // the survey behind a link, while it is open
 	PollHash       string               `json:"poll_hash,omitempty"`                   // SHA-256 of its link's token
 	Objections     map[string]Objection `json:"objections,omitempty" gorm:"serializer:json"`
-	Summary        string               `json:"summary,omitempty"` // 成效总结
-	Lasting        string               `json:"lasting,omitempty"` // 长效机制
-	UrgedOn        calendar.Date        `json:"urged_on,omitzero"` // last 催办 by hand
+	Summary        string               `json:"summary,omitempty"`   // 成效总结
+	Lasting        string               `json:"lasting,omitempty"`   // 长效机制
+	Statement      string               `json:"statement,omitempty"` // 书面说明 of why the deadline was missed
+	Grade          string               `json:"grade,omitempty"`     // id of the grade that the last approver gave
+	UrgedOn        calendar.Date        `json:"urged_on,omitzero"`   // last 催办 by hand
 	Urges          int                  `json:"urges,omitempty"`
 	OverdueAt      *time.Time           `json:"overdue_at,omitempty"` // the recorded 逾期 under the present deadline
 	EverOverdue    bool                 `json:"ever_overdue,omitempty"`
@@ -97,6 +100,7 @@ type Milestone struct {
 	Title    string        `json:"title"`
 	Due      calendar.Date `json:"due"`
 	Who      string        `json:"who,omitempty"`
+	After    []string      `json:"after,omitempty"` // ids of the milestones that it follows: the 路线图
 	DoneAt   *time.Time    `json:"done_at,omitempty"`
 	DoneNote string        `json:"done_note,omitempty"`
 }
@@ -132,6 +136,8 @@ type Approval struct {
 	Step int       `json:"step"`
 	At   time.Time `json:"at"`
 	Note string    `json:"note,omitempty"`
+	// Criteria are the ids of those that were confirmed.
+	Criteria []string `json:"criteria,omitempty"`
 }
 
 // Verification is the newest on-site check.
@@ -204,6 +210,24 @@ func (p *Project) MilestonesDone() int {
 	n := 0
 	for _, m := range p.Milestones {
 		if m.DoneAt != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// routeGaps counts the milestones that say not who does them, or not after what they come. Those with the earliest
+// date begin the route and come after nothing.
+func (p *Project) routeGaps() int {
+	var first calendar.Date
+	for _, m := range p.Milestones {
+		if first.IsZero() || m.Due.Before(first) {
+			first = m.Due
+		}
+	}
+	n := 0
+	for _, m := range p.Milestones {
+		if m.Who == "" || len(m.After) == 0 && m.Due.After(first) {
 			n++
 		}
 	}

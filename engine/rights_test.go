@@ -49,6 +49,9 @@ func sensible(s *story, who engine.Actor, act engine.Act) engine.Command {
 	case engine.ActSummarize:
 		return engine.Summarize{Summary: "亮了", Lasting: "每学期检修"}
 	}
+	if act == engine.ActStatement {
+		return engine.GiveStatement{Text: "材料到货晚了两周，没有提前申请延期，今后按月检查进度。"}
+	}
 	if act == "look_back" {
 		return engine.InspectAgain{Passed: true, Lasting: true, Note: "抽查正常"}
 	}
@@ -78,6 +81,7 @@ var mayAct = map[engine.Act][]string{
 	engine.ActObject:      {"owner", "assistant", "sponsor", "secretary", "supervisor", "leader"},
 	engine.ActAnswer:      {"owner", "assistant", "supervisor"},
 	engine.ActSummarize:   {"owner", "assistant"},
+	engine.ActStatement:   {"owner", "secretary"},
 }
 
 // timeFor says in which stages of a 实事项目 an act has its time (DOMAIN.md §4).
@@ -95,6 +99,7 @@ var timeFor = map[engine.Act][]engine.StageID{
 	engine.ActObject:      {"feedback", "effect"},
 	engine.ActAnswer:      {"feedback", "effect"},
 	engine.ActSummarize:   {"effect"},
+	engine.ActStatement:   {}, // 书记项目 alone asks for one
 }
 
 func TestEveryActByEverybodyInEveryStage(t *testing.T) {

@@ -146,6 +146,7 @@ const (
 type Filter struct {
 	Scope   *Scope // nil: everything (the engine's own use)
 	Kind    string
+	Year    int    // 年度 of a yearly kind
 	Unit    UnitID // the unit and everything under it
 	Alone   bool   // with Unit: the unit itself, without what is under it
 	Stage   []StageID

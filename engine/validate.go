@@ -158,6 +158,27 @@ func (v *validator) transitions() {
 		}
 		v.steps(path+".approve", t.Approve.Steps)
 		v.requirements(path, t.Require)
+		v.choices(path+".criteria", t.Criteria)
+		v.choices(path+".grades", t.Grades)
+		if len(t.Criteria)+len(t.Grades) > 0 && len(t.Approve.Steps) == 0 {
+			v.add(path, "workflow.choices_need_approver")
+		}
+	}
+}
+
+func (v *validator) choices(path string, list []Choice) {
+	seen := map[string]bool{}
+	for i, c := range list {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case !word.MatchString(c.ID):
+			v.add(at+".id", "workflow.bad_id", "id", c.ID)
+		case seen[c.ID]:
+			v.add(at+".id", "workflow.duplicate_id", "id", c.ID)
+		case c.Name.ZH == "":
+			v.add(at, "workflow.no_name")
+		}
+		seen[c.ID] = true
 	}
 }
 

@@ -47,12 +47,13 @@ const (
 	ActObject      Act = "object"      // file an objection
 	ActAnswer      Act = "answer"      // answer one
 	ActSummarize   Act = "summarize"   // outcome and what lasts
+	ActStatement   Act = "statement"   // 书面说明 of why the deadline was missed
 )
 
 // Acts lists every act that a definition may name.
 var Acts = []Act{
 	ActEdit, ActAcknowledge, ActMilestones, ActTick, ActReport, ActEvidence, ActExtend, ActUrge, ActVerify,
-	ActSurvey, ActObject, ActAnswer, ActSummarize,
+	ActSurvey, ActObject, ActAnswer, ActSummarize, ActStatement,
 }
 
 // Trigger says what sets a transition off.
@@ -76,6 +77,7 @@ type Workflow struct {
 	Name        Text
 	Prefix      string // of 编号
 	Create      []Role // who may propose one
+	Yearly      bool   // a unit has one of the kind for each year, and no second
 	Stages      []Stage
 	Transitions []Transition
 	Timers      []Timer // the escalation ladder and the stage timers, in the order of the file
@@ -111,6 +113,16 @@ type Transition struct {
 	Submit  []Role // who may ask: roles at the unit, or relations to the project
 	Approve Approvals
 	Require []Requirement
+	// Criteria are what every approver confirms one by one, because no rule can see it in the facts: 切口小, 可操作 ….
+	Criteria []Choice
+	// Grades are the marks of which the last approver gives one.
+	Grades []Choice
+}
+
+// Choice is one of the things that an approver confirms, or one of those that they choose from.
+type Choice struct {
+	ID   string
+	Name Text
 }
 
 // Approvals says whose yes a transition needs. Without steps none is needed.
@@ -263,6 +275,16 @@ func (w *Workflow) StageName(id StageID) Text {
 
 var restingNames = map[StageID]Text{
 	Closed: {"已销号", "closed out"}, Shelved: {"挂账", "shelved"}, Cancelled: {"撤项", "cancelled"},
+}
+
+// GradeName returns the name of a grade that one of the transitions gives; none for one that it does not know.
+func (w *Workflow) GradeName(id string) Text {
+	for _, t := range w.Transitions {
+		if i := slices.IndexFunc(t.Grades, func(g Choice) bool { return g.ID == id }); i >= 0 {
+			return t.Grades[i].Name
+		}
+	}
+	return Text{}
 }
 
 // Transition returns the transition with the id.

@@ -90,6 +90,9 @@ func (db *DB) filter(ctx context.Context, f engine.Filter) (w where, ok bool, er
 		}
 		w.and(column+" = ?", f.Kind)
 	}
+	if f.Year != 0 {
+		w.and("p.year = ?", f.Year)
+	}
 	if len(f.Stage) > 0 {
 		w.and("p.stage IN ?", f.Stage)
 	}

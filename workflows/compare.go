@@ -73,6 +73,7 @@ func describe(w *engine.Workflow) *description {
 	d.put("", "name", bilingual(w.Name))
 	d.put("", "number", w.Prefix)
 	d.put("", "create", list(w.Create))
+	d.put("", "yearly", yes(w.Yearly))
 	var ids []string
 	for _, s := range w.Stages {
 		ids = append(ids, string(s.ID))
@@ -131,6 +132,12 @@ func (d *description) transition(t engine.Transition) {
 	for _, q := range t.Require {
 		d.put(part, "require."+q.ID, requirement(q))
 		d.put(part, "require."+q.ID+".name", bilingual(q.Name))
+	}
+	for _, c := range t.Criteria {
+		d.put(part, "criteria."+c.ID, bilingual(c.Name))
+	}
+	for _, g := range t.Grades {
+		d.put(part, "grades."+g.ID, bilingual(g.Name))
 	}
 }
 

@@ -18,6 +18,7 @@ func (r *reader) workflow(n *yaml.Node) *engine.Workflow {
 		"name":      func(n *yaml.Node, path string) { w.Name = r.translated(n, path) },
 		"number":    func(n *yaml.Node, path string) { w.Prefix = r.text(n, path) },
 		"create":    func(n *yaml.Node, path string) { w.Create = words[engine.Role](r, n, path) },
+		"yearly":    func(n *yaml.Node, path string) { w.Yearly = r.flag(n, path) },
 		"extension": func(n *yaml.Node, path string) { w.Extension = r.extension(n, path) },
 		"look_back": func(n *yaml.Node, path string) { w.LookBack = r.lookBack(n, path) },
 		"lights":    func(n *yaml.Node, path string) { w.Lights = r.lights(n, path) },
@@ -68,6 +69,8 @@ func (r *reader) transition(n *yaml.Node, path string) engine.Transition {
 		"require": func(n *yaml.Node, path string) {
 			r.list(n, path, func(n *yaml.Node, path string) { t.Require = append(t.Require, r.requirement(n, path)) })
 		},
+		"criteria": func(n *yaml.Node, path string) { t.Criteria = r.choices(n, path) },
+		"grades":   func(n *yaml.Node, path string) { t.Grades = r.choices(n, path) },
 	}, "id", "to")
 	t.Name = r.named(t.Name, path)
 	return t
@@ -102,6 +105,20 @@ func (r *reader) steps(n *yaml.Node, path string) []engine.ApprovalStep {
 			})
 		}
 		out = append(out, s)
+	})
+	return out
+}
+
+func (r *reader) choices(n *yaml.Node, path string) []engine.Choice {
+	var out []engine.Choice
+	r.list(n, path, func(n *yaml.Node, path string) {
+		var c engine.Choice
+		r.object(n, path, members{
+			"id":   func(n *yaml.Node, path string) { c.ID = r.text(n, path) },
+			"name": func(n *yaml.Node, path string) { c.Name = r.translated(n, path) },
+		}, "id")
+		c.Name = r.named(c.Name, path)
+		out = append(out, c)
 	})
 	return out
 }

@@ -164,7 +164,7 @@ func TestEmbeddedRequirements(t *testing.T) {
 		"deploy":  {Need: "n", Target: "t", Measures: "m", HasOwner: true, HasSponsor: true, HasDeadline: true, DaysLeft: 60, List: "2026-6"},
 		"advance": {Acknowledged: true, Milestones: 2},
 		"track":   {Milestones: 2, MilestonesDone: 2, Evidence: 1, Reports: 1},
-		"effect":  {WorkdaysInStage: 5, Votes: 20, SatisfiedRate: 85, Summary: "s"},
+		"effect":  {Milestones: 2, MilestonesDone: 2, WorkdaysInStage: 5, Votes: 20, SatisfiedRate: 85, Summary: "s"},
 		"redo":    {Votes: 20, SatisfiedRate: 84, Note: "评议没有通过"},
 		"close":   {Summary: "s", Lasting: "l", Verified: true, Evidence: 1, Votes: 20, SatisfiedRate: 85},
 		"shelve":  {Note: "等待拨款", Evidence: 1},
@@ -214,6 +214,12 @@ func TestEmbeddedRequirements(t *testing.T) {
 		{"no report", "shuji", "track", func(f *engine.Facts) { f.Reports = 0 }, "reported"},
 		{"述职 without a text", "shuji", "effect", func(f *engine.Facts) { f.Summary = "" }, "summary"},
 		{"nine marks", "shuji", "effect", func(f *engine.Facts) { f.Votes = 9 }, "votes"},
+		{"no way said in the route", "shuji", "advance", func(f *engine.Facts) { f.RouteGaps = 1 }, "route"},
+		{"not half way at the mid-term check", "shuji", "track", func(f *engine.Facts) { f.Milestones, f.MilestonesDone = 3, 1 }, "half"},
+		{"half way is enough for it", "shuji", "track", func(f *engine.Facts) { f.Milestones, f.MilestonesDone = 2, 1 }, ""},
+		{"述职 before all is done", "shuji", "effect", func(f *engine.Facts) { f.Milestones, f.MilestonesDone = 2, 1 }, "milestones_done"},
+		{"missed and not explained", "shuji", "close", func(f *engine.Facts) { f.EverOverdue = true }, "statement"},
+		{"missed and explained", "shuji", "close", func(f *engine.Facts) { f.EverOverdue, f.Statement = true, "晚了" }, ""},
 		{"ends without what lasts", "shuji", "close", func(f *engine.Facts) { f.Lasting = "" }, "lasting"},
 	} {
 		t.Run(c.workflow+" "+c.name, func(t *testing.T) {
@@ -255,6 +261,10 @@ func TestEmbeddedTimers(t *testing.T) {
 		"after3 deadline 3wd supervise supervisor, sponsor", "after6 deadline 6wd bulletin leader",
 	}
 	for _, w := range Embedded() {
+		ladder := ladder
+		if w.ID == "shuji" { // 书面说明 for a missed term
+			ladder = append(slices.Clone(ladder), "statement deadline 5wd urge owner, secretary")
+		}
 		var got []string
 		for _, x := range w.Timers {
 			if x.Anchor == engine.AtDeadline {

@@ -16,7 +16,7 @@ var actionIcons = map[string]string{
 	"submit": "arrow-right", "approve": "check", "return": "arrow-back-up", "withdraw": "arrow-forward-up", "edit": "pencil",
 	"acknowledge": "writing-sign", "milestones": "calendar", "tick": "circle-check", "report": "pencil", "evidence": "upload",
 	"extend": "calendar-plus", "urge": "bell-ringing", "verify": "shield-check", "survey": "chart-bar", "object": "alert-circle",
-	"answer": "arrow-back-up", "summarize": "file-text", "look_back": "eye",
+	"answer": "arrow-back-up", "summarize": "file-text", "look_back": "eye", "statement": "file-text",
 }
 
 // actionForm is the form for an option that the engine allows. What it asks for is all that it knows; whether it
@@ -45,6 +45,12 @@ func (c *Console) actionForm(v *visit, p *engine.Project, w *engine.Workflow, o 
 			f.Icon = "player-pause"
 		}
 	case "approve":
+		if len(o.Criteria) > 0 {
+			add(field{Name: "criteria", Kind: "people", Label: v.t("console.field.criteria"), Hint: v.t("console.hint.criteria"), Choices: v.choicesOf(o.Criteria), Required: true})
+		}
+		if len(o.Grades) > 0 {
+			add(field{Name: "grade", Kind: "radio", Label: v.t("console.field.grade"), Choices: v.choicesOf(o.Grades), Required: true})
+		}
 		area("note", "opinion", "", false)
 	case "return":
 		f.Danger = true
@@ -56,6 +62,9 @@ func (c *Console) actionForm(v *visit, p *engine.Project, w *engine.Workflow, o 
 		add(field{Name: "title", Kind: "text", Label: v.t("console.field.milestone"), Required: true})
 		add(field{Name: "due", Kind: "date", Label: v.t("console.field.due"), Required: true, Max: p.Deadline.String(), Hint: v.t("console.hint.due", "date", p.Deadline)})
 		add(field{Name: "who", Kind: "text", Label: v.t("console.field.who")})
+		if before := milestoneChoices(p, false); len(before) > 0 {
+			add(field{Name: "after", Kind: "people", Label: v.t("console.field.after"), Choices: before})
+		}
 	case "tick":
 		add(field{Name: "milestone", Kind: "select", Label: v.t("console.field.milestone"), Choices: milestoneChoices(p, true), Required: true})
 		area("note", "done_note", "", false)
@@ -97,8 +106,19 @@ func (c *Console) actionForm(v *visit, p *engine.Project, w *engine.Workflow, o 
 	case "summarize":
 		area("summary", "summary", p.Summary, true)
 		area("lasting", "lasting", p.Lasting, false)
+	case "statement":
+		f.Fields = append(f.Fields, field{ID: f.ID + "-text", Name: "text", Kind: "area", Label: v.t("console.field.statement"), Hint: v.t("console.hint.statement"), Value: p.Statement, Required: true})
 	}
 	return f
+}
+
+// choicesOf are the things that an approver confirms or chooses from.
+func (v *visit) choicesOf(list []engine.Choice) []choice {
+	out := make([]choice, len(list))
+	for i, c := range list {
+		out[i] = choice{c.ID, c.Name.In(v.lang), false}
+	}
+	return out
 }
 
 // surveyLevels are the five levels of 好差评, best first.
@@ -168,7 +188,7 @@ func command(act string, x url.Values) (engine.Command, error) {
 	case "submit":
 		return engine.Submit{Transition: engine.TransitionID(x.Get("transition")), Note: x.Get("note")}, nil
 	case "approve":
-		return engine.Approve{Note: x.Get("note")}, nil
+		return engine.Approve{Note: x.Get("note"), Criteria: x["criteria"], Grade: x.Get("grade")}, nil
 	case "return":
 		return engine.Return{To: engine.StageID(x.Get("to")), Note: x.Get("note")}, nil
 	case "withdraw":
@@ -211,13 +231,15 @@ func command(act string, x url.Values) (engine.Command, error) {
 		return engine.Answer{ID: x.Get("objection"), Text: x.Get("text")}, nil
 	case "summarize":
 		return engine.Summarize{Summary: x.Get("summary"), Lasting: x.Get("lasting")}, nil
+	case "statement":
+		return engine.GiveStatement{Text: x.Get("text")}, nil
 	}
 	return nil, &engine.Error{Kind: engine.NotFound, Key: "console.error.no_page"}
 }
 
 func milestone(x url.Values) (engine.Milestone, error) {
 	d, err := date(x, "due")
-	return engine.Milestone{Title: x.Get("title"), Due: d, Who: x.Get("who")}, err
+	return engine.Milestone{Title: x.Get("title"), Due: d, Who: x.Get("who"), After: x["after"]}, err
 }
 
 func lookBack(x url.Values) (engine.Command, error) {

@@ -239,6 +239,7 @@ var routes = []Route{
 	{"POST", "/needs/new", false, false, (*Console).collectNeed},
 	{"GET", "/needs/:id", false, false, (*Console).need},
 	{"POST", "/needs/:id/do/:act", false, false, (*Console).needAct},
+	{"GET", "/yearly", false, false, (*Console).yearly},
 	{"GET", "/trail", false, false, (*Console).trail},
 	{"GET", "/trail.csv", false, false, (*Console).trailCSV},
 	{"GET", "/trail.xlsx", false, false, (*Console).trailXLSX},

@@ -3,6 +3,8 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"bihuan/engine"
@@ -67,6 +69,9 @@ func (c *Console) newForm(v *visit, typed url.Values) (form, error) {
 	f, err := c.draftForm(v, engine.Draft{}, "/new")
 	if err != nil {
 		return f, err
+	}
+	if slices.ContainsFunc(c.creatable(v), func(w *engine.Workflow) bool { return w.Yearly }) {
+		place = append(place, v.yearField(0))
 	}
 	f.Fields = append(place, f.Fields...)
 	f.Submit = v.t("console.new.submit")
@@ -143,6 +148,9 @@ func (c *Console) draftForm(v *visit, d engine.Draft, action string) (form, erro
 		{Name: "list", Kind: "text", Value: d.List},
 		{Name: "deadline", Kind: "date", Value: deadline},
 	} {
+		if x.Name == "title" && d.Year > 0 {
+			f.Fields = append(f.Fields, v.yearField(d.Year))
+		}
 		x.ID, x.Label = "draft-"+x.Name, v.t("console.field."+x.Name)
 		if key := "console.hint." + x.Name; v.t(key) != key {
 			x.Hint = v.t(key)
@@ -150,6 +158,15 @@ func (c *Console) draftForm(v *visit, d engine.Draft, action string) (form, erro
 		f.Fields = append(f.Fields, x)
 	}
 	return f, nil
+}
+
+// yearField asks for the 年度 of a yearly kind.
+func (v *visit) yearField(year int) field {
+	f := field{ID: "draft-year", Name: "year", Kind: "number", Label: v.t("console.field.year"), Hint: v.t("console.hint.year"), Min: "2000", Max: "2100"}
+	if year > 0 {
+		f.Value = strconv.Itoa(year)
+	}
+	return f
 }
 
 // draft reads the form. Extra columns of an imported ledger are kept as they are.
@@ -169,6 +186,12 @@ func draft(x url.Values, extra map[string]string) (engine.Draft, error) {
 	for _, id := range append([]engine.UserID{d.Owner, d.Sponsor}, d.Assistants...) {
 		if id != "" && !isID(string(id)) {
 			return d, invalid("owner", "user.unknown", "id", "")
+		}
+	}
+	if x.Get("year") != "" {
+		var err error
+		if d.Year, err = number(x, "year"); err != nil {
+			return d, err
 		}
 	}
 	var err error

@@ -163,6 +163,10 @@ func (c *Console) foresee(v *visit, item picked, act string) (row batchRow, read
 		if o.Act != act {
 			continue
 		}
+		if o.Allowed && len(o.Criteria)+len(o.Grades) > 0 { // nobody confirms several items with one tick
+			row.Why = v.t("console.batch.one_by_one")
+			return row, false, nil
+		}
 		if o.Allowed {
 			row.Why = ""
 			return row, true, nil

@@ -151,6 +151,7 @@ var navigation = []struct {
 	{"console.nav.projects", []navItem{{Href: "/ledger", Icon: "table", Title: "console.nav.ledger", Short: "console.nav.ledger"},
 		{Href: "/needs", Icon: "speakerphone", Title: "console.nav.needs", Short: "console.nav.needs", Roles: []engine.Role{engine.Secretary, engine.Supervisor, engine.Leader, engine.Inspector}},
 		{Href: "/lists", Icon: "list-check", Title: "console.nav.lists", Short: "console.nav.lists_short"},
+		{Href: "/yearly", Icon: "git-merge", Title: "console.nav.yearly", Short: "console.nav.yearly", Roles: []engine.Role{engine.Secretary, engine.Supervisor, engine.Leader, engine.Inspector}},
 		{Href: "/import", Icon: "file-spreadsheet", Title: "console.nav.import", Short: "console.nav.import", Create: true}}},
 	{"console.nav.oversight", []navItem{{Href: "/trail", Icon: "shield-check", Title: "console.nav.trail", Short: "console.nav.trail"}}},
 	{"console.nav.manage", []navItem{{Href: "/units", Icon: "building", Title: "console.nav.units", Short: "console.nav.units", Roles: engine.Offices},

@@ -212,7 +212,7 @@ func TestPagesForPeople(t *testing.T) {
 var emptyViews = map[string]any{"error": errorView{}, "sign_in": signInView{}, "ledger": ledgerView{Empty: &emptyView{}}, "project": projectView{},
 	"conflict": conflictView{}, "edit": editView{}, "todo": todoView{}, "overview": overviewView{}, "trail": trailView{}, "workflows": workflowsView{},
 	"needs": needsView{Empty: &emptyView{}}, "need": needView{},
-	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "notices": noticesView{Empty: &emptyView{}}, "notice_settings": mySettingsView{}, "channels": channelsView{}, "channel": channelView{}, "deliveries": deliveriesView{}, "wordings": wordingsView{},
+	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "yearly": yearlyView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "notices": noticesView{Empty: &emptyView{}}, "notice_settings": mySettingsView{}, "channels": channelsView{}, "channel": channelView{}, "deliveries": deliveriesView{}, "wordings": wordingsView{},
 	"closing": closingView{}, "rate": rateView{}, "poll": pollView{}, "board": boardView{}, "board_list": boardListView{}, "certificate": certificateView{}, "bulletin": bulletinView{}, "account": accountView{}, "totp": totpView{}, "mine": mineView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
 
 // TestTemplatesRenderEmptyAndFull renders every template with a view without values and with one in which every

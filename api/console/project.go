@@ -243,11 +243,16 @@ func (c *Console) describeProject(v *visit, p *engine.Project, w *engine.Workflo
 	add(&view.Meta, "sponsor", c.names.user(v, p.Sponsor))
 	add(&view.Meta, "list", p.List)
 	add(&view.Meta, "category", p.Category)
+	if p.Year > 0 {
+		add(&view.Meta, "year", strconv.Itoa(p.Year))
+	}
+	add(&view.Meta, "grade", w.GradeName(p.Grade).In(v.lang))
 	add(&view.Facts, "need", p.Need)
 	add(&view.Facts, "target", p.Target)
 	add(&view.Facts, "measures", p.Measures)
 	add(&view.Facts, "summary", p.Summary)
 	add(&view.Facts, "lasting", p.Lasting)
+	add(&view.Facts, "statement", p.Statement)
 	for _, k := range slices.Sorted(maps.Keys(p.Extra)) {
 		view.Extra = append(view.Extra, pair{k, p.Extra[k]})
 	}

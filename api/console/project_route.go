@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"bihuan/engine"
 )
@@ -17,6 +18,7 @@ type routeStage struct {
 // routeStep is one thing to do, by whom, and until when.
 type routeStep struct {
 	What, Who, Yes string // Yes: whose approval it needs
+	After          string // the steps that it follows
 	When           string
 	Done           bool
 }
@@ -43,6 +45,9 @@ func (c *Console) route(v *visit, p *engine.Project, w *engine.Workflow, s *sche
 		if slices.Contains(stage.Acts, engine.ActTick) {
 			for _, m := range s.Rows {
 				step := routeStep{What: m.Title, Who: m.Who, When: m.Due + " " + m.State, Done: !m.Open}
+				if before := followed(p, m.ID); len(before) > 0 {
+					step.After = v.t("console.route.after", "steps", strings.Join(before, v.t("list.comma")))
+				}
 				if step.Who == "" {
 					step.Who = c.names.user(v, p.Owner)
 				}
@@ -61,6 +66,17 @@ func (c *Console) route(v *visit, p *engine.Project, w *engine.Workflow, s *sche
 			x.Doing = append(x.Doing, routeStep{What: row.Name, Who: row.Who, Yes: row.Approve, When: v.limit(stage.Limit), Done: i < at})
 		}
 		out = append(out, x)
+	}
+	return out
+}
+
+// followed are the titles of the milestones that a milestone comes after.
+func followed(p *engine.Project, id string) []string {
+	var out []string
+	for _, a := range p.Milestones[id].After {
+		if m, ok := p.Milestones[a]; ok {
+			out = append(out, m.Title)
+		}
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 
 	"bihuan/engine"
@@ -37,6 +38,7 @@ type approvalRow struct {
 	Unmet                      []string    // what else stands against it
 	Extra                      []string    // what else an approver should know
 	Evidence                   []evidenceView
+	Criteria, Grades           field // to be confirmed and to be chosen from with a yes; without choices: none
 	Version                    int64
 	Note                       string // as typed
 	Error                      string
@@ -195,6 +197,11 @@ func (c *Console) approvalRow(v *visit, p *engine.Project) (approvalRow, error) 
 		if o.Act != "approve" {
 			continue
 		}
+		row.Criteria = field{ID: row.ID + "-criteria", Name: "criteria", Kind: "people", Label: v.t("console.field.criteria"), Choices: v.choicesOf(o.Criteria)}
+		row.Grades = field{ID: row.ID + "-grade", Name: "grade", Kind: "select", Label: v.t("console.field.grade")}
+		if len(o.Grades) > 0 {
+			row.Grades.Choices = append([]choice{{"", v.t("console.choose"), false}}, v.choicesOf(o.Grades)...)
+		}
 		met, all := 0, 0
 		for _, r := range o.Reasons {
 			if !required(r) {
@@ -322,7 +329,7 @@ func (c *Console) undecided(v *visit, p *engine.Project, base int64, act string,
 		if rowErr != nil {
 			return rowErr
 		}
-		row.Note, row.Error = x.Get("note"), e.In(v.lang)
+		row.keep(x, e.In(v.lang))
 		return c.fragment(v, statuses[kind], "todo", "approval", row)
 	}
 	view, viewErr := c.todoView(v)
@@ -331,9 +338,17 @@ func (c *Console) undecided(v *visit, p *engine.Project, base int64, act string,
 	}
 	for i := range view.Approvals {
 		if view.Approvals[i].Project == string(p.ID) {
-			view.Approvals[i].Note, view.Approvals[i].Error = x.Get("note"), e.In(v.lang)
+			view.Approvals[i].keep(x, e.In(v.lang))
 			return c.render(v, statuses[kind], "todo", v.t("console.nav.todo"), view)
 		}
 	}
 	return err
+}
+
+// keep shows again what was typed with an answer that was refused.
+func (row *approvalRow) keep(x url.Values, why string) {
+	f := form{Fields: []field{row.Criteria, row.Grades}}
+	f.keep(x)
+	row.Criteria, row.Grades = f.Fields[0], f.Fields[1]
+	row.Note, row.Error = x.Get("note"), why
 }

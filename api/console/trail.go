@@ -37,7 +37,7 @@ type trailView struct {
 var actions = []string{"create", "import", "edit", "submit", "approve", "return", "withdraw", "transition", "auto", "acknowledge", "lay_milestones",
 	"edit_milestone", "remove_milestone", "tick", "report", "evidence", "extend", "urge", "rung", "overdue", "verify", "survey", "object", "answer",
 	"back_up", "restore",
-	"summarize", "repin", "reschedule", "hand_over", "draw_up", "enlist", "delist", "carry_over",
+	"summarize", "statement", "repin", "reschedule", "hand_over", "draw_up", "enlist", "delist", "carry_over",
 	"refused", "export", "verify_trail", "sign_in", "sign_out", "sign_in_begun", "set_password", "enrol_totp", "renew_recovery", "use_recovery", "remove_totp", "add_user", "disable", "enable", "grant", "revoke", "leave", "delegate", "end_delegation",
 	"collect", "accept", "decline", "merge", "tell",
 	"add_unit", "rename_unit", "move_unit", "close_unit", "reopen_unit", "issue_token", "revoke_token", "publish", "load_calendar", "alarm"}

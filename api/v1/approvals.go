@@ -40,16 +40,48 @@ func noteOf(b *NoteBody) string {
 	return b.Note
 }
 
+// ApproveBody is a yes, with what has to be confirmed and graded with it; without any of these it may be left out.
+type ApproveBody struct {
+	Note     string   `json:"note,omitempty"`
+	Criteria []string `json:"criteria,omitempty" doc:"Ids of the criteria that are confirmed; all that options lists, or it is no yes."`
+	Grade    string   `json:"grade,omitempty" doc:"Id of the grade, where options lists grades."`
+}
+
 // Approve is the request that says yes to what is pending.
 type Approve struct {
 	Change
-	Body *NoteBody
+	Body *ApproveBody
 }
 
-func (in *Approve) payload() any { return noteOf(in.Body) }
+func (in *Approve) body() ApproveBody {
+	if in.Body == nil {
+		return ApproveBody{}
+	}
+	return *in.Body
+}
+
+func (in *Approve) payload() any { return in.body() }
 
 func (in *Approve) command() (engine.Command, error) {
-	return engine.Approve{Note: noteOf(in.Body)}, nil
+	b := in.body()
+	return engine.Approve{Note: b.Note, Criteria: b.Criteria, Grade: b.Grade}, nil
+}
+
+// StatementBody is the 书面说明 of a missed deadline.
+type StatementBody struct {
+	Text string `json:"text" doc:"Why the deadline was missed, and what follows."`
+}
+
+// Statement is the request that writes it.
+type Statement struct {
+	Change
+	Body StatementBody
+}
+
+func (in *Statement) payload() any { return &in.Body }
+
+func (in *Statement) command() (engine.Command, error) {
+	return engine.GiveStatement{Text: in.Body.Text}, nil
 }
 
 // ReturnBody is 退回.

@@ -8,14 +8,15 @@ import (
 
 // MilestoneBody is a milestone as people lay it.
 type MilestoneBody struct {
-	Title string `json:"title"`
-	Due   Date   `json:"due" doc:"A day as YYYY-MM-DD." example:"2026-10-31"`
-	Who   string `json:"who,omitempty" doc:"Who does it, in words."`
+	Title string   `json:"title"`
+	Due   Date     `json:"due" doc:"A day as YYYY-MM-DD." example:"2026-10-31"`
+	Who   string   `json:"who,omitempty" doc:"Who does it, in words."`
+	After []string `json:"after,omitempty" doc:"Ids of the milestones that it follows (路线图); #2 is the second of those laid with it."`
 }
 
 func (b MilestoneBody) milestone(field string) (engine.Milestone, error) {
 	due, err := b.Due.parse(field + "due")
-	return engine.Milestone{Title: b.Title, Due: due, Who: b.Who}, err
+	return engine.Milestone{Title: b.Title, Due: due, Who: b.Who, After: b.After}, err
 }
 
 // LayMilestonesBody adds milestones.

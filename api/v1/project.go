@@ -75,6 +75,9 @@ type Project struct {
 	Objections     []Objection       `json:"objections"`
 	Summary        string            `json:"summary,omitempty" doc:"成效总结"`
 	Lasting        string            `json:"lasting,omitempty" doc:"长效机制"`
+	Statement      string            `json:"statement,omitempty" doc:"书面说明 of why the deadline was missed"`
+	Year           int               `json:"year,omitempty" doc:"年度 of a yearly kind"`
+	Grade          *Ref              `json:"grade,omitempty" doc:"The grade that it ended with."`
 	UrgedOn        string            `json:"urged_on,omitempty" doc:"Day of the last 催办 by hand."`
 	Urges          int               `json:"urges"`
 	LookBackDue    string            `json:"look_back_due,omitempty" doc:"Day from which the closed item is inspected once more (回头看)."`
@@ -108,6 +111,8 @@ type Approval struct {
 	Step int       `json:"step" doc:"The approval step that it counts for, from 1."`
 	At   time.Time `json:"at"`
 	Note string    `json:"note,omitempty"`
+
+	Criteria []string `json:"criteria,omitempty" doc:"Ids of the criteria that were confirmed with it."`
 }
 
 // Milestone is a dated step.
@@ -116,6 +121,7 @@ type Milestone struct {
 	Title    string     `json:"title"`
 	Due      string     `json:"due"`
 	Who      string     `json:"who,omitempty"`
+	After    []string   `json:"after,omitempty" doc:"Ids of the milestones that it follows."`
 	DoneAt   *time.Time `json:"done_at,omitempty"`
 	DoneNote string     `json:"done_note,omitempty"`
 }
@@ -165,6 +171,8 @@ type Option struct {
 	Roles      []Ref   `json:"roles" doc:"Who may."`
 	Allowed    bool    `json:"allowed" doc:"You may do it now."`
 	Reasons    []Check `json:"reasons" doc:"The checklist."`
+	Criteria   []Ref   `json:"criteria,omitempty" doc:"What has to be confirmed with the approval, all of it."`
+	Grades     []Ref   `json:"grades,omitempty" doc:"The grades of which the approval gives one."`
 }
 
 // Check is one line of an option's checklist.
@@ -215,6 +223,10 @@ func (h *handlers) project(ctx context.Context, p *engine.Project, people *names
 	for _, id := range p.Assistants {
 		out.Assistants = append(out.Assistants, people.user(ctx, id))
 	}
+	out.Statement, out.Year = p.Statement, p.Year
+	if p.Grade != "" {
+		out.Grade = &Ref{ID: p.Grade, Name: w.GradeName(p.Grade).In(lang)}
+	}
 	if p.Resume != "" {
 		r := stage(w, p.Resume, lang)
 		out.Resume = &r
@@ -248,7 +260,7 @@ func showRequest(ctx context.Context, w *engine.Workflow, r *engine.Request, peo
 		out.Transition = &ref
 	}
 	for _, g := range r.Given {
-		out.Given = append(out.Given, Approval{By: people.user(ctx, g.By), Role: role(g.Role, lang), Step: g.Step + 1, At: g.At, Note: g.Note})
+		out.Given = append(out.Given, Approval{By: people.user(ctx, g.By), Role: role(g.Role, lang), Step: g.Step + 1, At: g.At, Note: g.Note, Criteria: g.Criteria})
 	}
 	return out
 }
@@ -256,7 +268,7 @@ func showRequest(ctx context.Context, w *engine.Workflow, r *engine.Request, peo
 func milestones(m map[string]engine.Milestone) []Milestone {
 	out := make([]Milestone, 0, len(m))
 	for id, m := range m {
-		out = append(out, Milestone{ID: id, Title: m.Title, Due: m.Due.String(), Who: m.Who, DoneAt: m.DoneAt, DoneNote: m.DoneNote})
+		out = append(out, Milestone{ID: id, Title: m.Title, Due: m.Due.String(), Who: m.Who, After: m.After, DoneAt: m.DoneAt, DoneNote: m.DoneNote})
 	}
 	slices.SortFunc(out, func(a, b Milestone) int { return cmp.Or(cmp.Compare(a.Due, b.Due), byNumber(a.ID, b.ID)) })
 	return out
@@ -270,7 +282,7 @@ func options(list []engine.Option, lang string) []Option {
 	out := make([]Option, 0, len(list))
 	for _, o := range list {
 		v := Option{Act: o.Act, Name: o.Name.In(lang), Transition: string(o.Transition), Trigger: string(o.Trigger),
-			Roles: roles(o.Roles, lang), Allowed: o.Allowed, Reasons: checks(o.Reasons, lang)}
+			Roles: roles(o.Roles, lang), Allowed: o.Allowed, Reasons: checks(o.Reasons, lang), Criteria: choices(o.Criteria, lang), Grades: choices(o.Grades, lang)}
 		if v.Name == "" {
 			v.Name = message.Text(lang, "do."+o.Act, nil)
 		}
@@ -278,6 +290,15 @@ func options(list []engine.Option, lang string) []Option {
 			v.To = &Ref{ID: string(o.To), Name: o.ToName.In(lang)}
 		}
 		out = append(out, v)
+	}
+	return out
+}
+
+// choices shows what has to be confirmed or chosen from.
+func choices(list []engine.Choice, lang string) []Ref {
+	var out []Ref
+	for _, c := range list {
+		out = append(out, Ref{ID: c.ID, Name: c.Name.In(lang)})
 	}
 	return out
 }

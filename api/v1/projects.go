@@ -23,6 +23,7 @@ type Draft struct {
 	Assisting  []string          `json:"assisting,omitempty" doc:"协办单位, names as people write them."`
 	List       *string           `json:"list,omitempty" doc:"双月清单, e.g. 2026-6."`
 	Deadline   *Date             `json:"deadline,omitempty" doc:"办结时限, a day as YYYY-MM-DD; empty for none." example:"2026-12-31"`
+	Year       *int              `json:"year,omitempty" doc:"年度 of a yearly kind such as 书记项目; left out, the present one."`
 	Extra      map[string]string `json:"extra,omitempty"`
 }
 
@@ -65,6 +66,9 @@ func (h *handlers) onto(ctx context.Context, d engine.Draft, in *Draft) (engine.
 	}
 	if in.Extra != nil {
 		d.Extra = in.Extra
+	}
+	if in.Year != nil {
+		d.Year = *in.Year
 	}
 	if in.Deadline != nil {
 		if d.Deadline, err = in.Deadline.parse("deadline"); err != nil {

@@ -123,13 +123,13 @@ func script() []event {
 	add(planned(37, "friends", "zhou", "校地合作项目少", "新签合作协议 5 份", 58))
 	add(cmd(38, "zhou", "friends", engine.Submit{Transition: "deploy", Note: "已经征求合作单位意见"}))
 
-	// Two 书记项目 of a branch's secretary, approved in two tiers.
+	// The 书记项目 of a branch, approved in two tiers, each of which confirms the criteria.
 	add(event{day: 6, who: "wu", item: "lab", create: func(p *player) (string, string, engine.Draft) {
 		return "shuji", "jsj-1", engine.Draft{Title: "党员教师带学生修旧电脑，送给结对小学", Need: "结对小学机房缺电脑", Target: "修好并送出 30 台",
 			Measures: "每周五下午开放实验室，党员教师带队", Owner: p.world.People["wu"].ID, Sponsor: p.world.People["li"].ID, Deadline: p.date(50)}
 	}})
 	add(cmd(7, "wu", "lab", engine.Submit{Transition: "deploy", Note: "切口小、可操作、易推广"}))
-	add(cmd(8, "he", "lab", engine.Approve{Note: "总支同意"}), cmd(9, "zhang", "lab", engine.Approve{Note: "同意立项"}))
+	add(cmd(8, "he", "lab", engine.Approve{Note: "总支同意", Criteria: criteria}), cmd(9, "zhang", "lab", engine.Approve{Note: "同意立项", Criteria: criteria}))
 	add(event{day: 10, who: "wu", item: "lab", do: milestones})
 	add(cmd(11, "wu", "lab", engine.Submit{Transition: "advance"}))
 	add(cmd(12, "he", "lab", engine.Approve{}), cmd(13, "zhang", "lab", engine.Approve{}))
@@ -138,6 +138,9 @@ func script() []event {
 	add(collected()...)
 	return s
 }
+
+// criteria are those of 书记项目, which each approver of 立项 confirms.
+var criteria = []string{"small", "doable", "spreadable", "solving"}
 
 // planned fills in what 谋划 asks for; the supervisor does it with the owner.
 func planned(day int, item, owner, need, target string, due int) event {
@@ -169,7 +172,7 @@ func milestones(_ context.Context, p *player, x *engine.Project) ([]engine.Comma
 	half := from.AddDays(from.DaysUntil(x.Deadline) / 2)
 	return []engine.Command{engine.LayMilestones{Milestones: []engine.Milestone{
 		{Title: "摸清底数、拿出方案", Due: half, Who: "牵头单位"},
-		{Title: "全部落地、收集佐证", Due: x.Deadline.AddDays(-3), Who: "牵头单位"},
+		{Title: "全部落地、收集佐证", Due: x.Deadline.AddDays(-3), Who: "牵头单位", After: []string{"#1"}},
 	}}}, nil
 }
 
