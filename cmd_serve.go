@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"bihuan/api"
@@ -95,6 +96,7 @@ type server struct {
 	demo     bool // visitors choose a seat instead of signing in
 	open     []net.Listener
 	alarms   alarms
+	archived prometheus.Counter // messages that moved to the archive
 }
 
 // prepare brings everything up to the point where requests can be answered.
@@ -137,12 +139,13 @@ func (sv *server) prepare(ctx context.Context) error {
 	if sv.demo {
 		pages.Seats = chairs{sv.door}
 	}
+	sv.archived = prometheus.NewCounter(prometheus.CounterOpts{Name: "bihuan_deliveries_archived_total", Help: "Messages that moved to the archive."})
 	sv.alarms, sv.seals = newAlarms(), newSeals(sv.db, sv.engine, c.Signing, sv.log)
 	sv.api, err = api.New(api.Options{
 		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Notifier: sv.notifier, Ready: sv.ready, Warnings: sv.seals.warnings, Trail: publicTrail{sv.db}, Log: sv.log,
 		Language: c.Language, Version: buildVersion(), Console: pages,
 		Limits:     api.Limits{Body: int64(c.Limits.Body), Upload: int64(c.Limits.Upload), Rate: c.Limits.Rate},
-		Collectors: append(sv.alarms.collectors(), notifyMetrics{sv.notifier}, sv.seals, collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),
+		Collectors: append(sv.alarms.collectors(), notifyMetrics{sv.notifier}, sv.archived, sv.seals, collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),
 	})
 	return err
 }

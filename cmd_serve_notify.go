@@ -59,6 +59,20 @@ func (sv *server) bulletins(ctx context.Context) error {
 	return err
 }
 
+// archive moves messages that came to an end long ago out of the way.
+func (sv *server) archive(ctx context.Context) error {
+	days := sv.config.Notify.KeepDays
+	if days == 0 {
+		return nil
+	}
+	n, err := sv.engine.ArchiveDeliveries(ctx, sv.engine.Now().AddDate(0, 0, -days))
+	if n > 0 {
+		sv.archived.Add(float64(n))
+		sv.log.InfoContext(ctx, "messages archived", slog.Int("done", n))
+	}
+	return err
+}
+
 // notifyMetrics shows Prometheus what the notifier has done.
 type notifyMetrics struct{ notifier *notify.Notifier }
 

@@ -80,6 +80,8 @@ type Notify struct {
 	// commas. Without them only public addresses are reached, so that nobody can make the product knock at doors
 	// inside.
 	Networks string `yaml:"networks"`
+	// KeepDays is after how many days messages that came to an end move to the archive; 0 for never.
+	KeepDays int `yaml:"keep_days"`
 }
 
 // SignIn says how people sign in.
@@ -121,6 +123,7 @@ func Default() Config {
 		Files:     "evidence",
 		Signing:   "signing",
 		Clock:     Clock{Sweep: "@every 1m", RemindAt: "09:00"},
+		Notify:    Notify{KeepDays: 365},
 		Limits:    Limits{Body: 1 << 20, Upload: 32 << 20, Rate: 50},
 		Timeouts: Timeouts{
 			Read:     30 * time.Second,

@@ -388,6 +388,7 @@ func TestSecretsAndNetworks(t *testing.T) {
 	}{
 		{"secret_key", good, ""}, {"secret_key", good + "," + good, ""},
 		{"secret_key", "hunter2", "32 bytes"}, {"secret_key", good + ",hunter2", "32 bytes"},
+		{"notify.keep_days", "0", ""}, {"notify.keep_days", "180", ""}, {"notify.keep_days", "7", "at least 30"},
 		{"notify.networks", "10.0.0.0/8, fd00::/8", ""}, {"notify.networks", "10.0.0.0/8,10.0.0.1", `"10.0.0.1"`},
 	} {
 		_, err := Load("", lookup(nil), map[string]any{tt.key: tt.value})

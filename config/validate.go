@@ -15,6 +15,9 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
+// minKeep is the least number of days after which messages may be archived: so long somebody may want to replay one.
+const minKeep = 30
+
 // Validate returns every mistake at once, each as a *Mistake, or nil. It looks whether the folders that are only
 // read exist, and at nothing else outside the value: databases and ports are tried by who uses them.
 func (c Config) Validate() error {
@@ -53,6 +56,9 @@ func (c Config) Validate() error {
 			v.complain("notify.networks", fmt.Sprintf("应为网段，例如 10.0.0.0/8，而不是 %q", network),
 				fmt.Sprintf("must be networks such as 10.0.0.0/8, not %q", network))
 		}
+	}
+	if d := c.Notify.KeepDays; d != 0 && d < minKeep {
+		v.complain("notify.keep_days", fmt.Sprintf("不能小于 %d 天；0 表示从不归档", minKeep), fmt.Sprintf("must be at least %d; 0 for never", minKeep))
 	}
 	if c.Limits.Body < 1<<10 {
 		v.complain("limits.body", "不能小于 1KiB", "must be at least 1KiB")

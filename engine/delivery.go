@@ -197,6 +197,7 @@ type DeliveryFilter struct {
 	State   string
 	From    time.Time
 	To      time.Time
+	Archive bool // those that were archived, instead of the others
 	After   string
 	Limit   int
 }
@@ -223,6 +224,9 @@ type Outbox interface {
 	MarkRead(ctx context.Context, user UserID, ids []string, at time.Time) (int64, error)
 	Deliveries(ctx context.Context, f DeliveryFilter) (Page[Delivery], error)
 	Delivery(ctx context.Context, id string) (Delivery, error)
+	// Finished returns deliveries that came to an end and were created before a moment, oldest first, with their items
+	// in the order of the keys.
+	Finished(ctx context.Context, before time.Time, limit int) ([]Send, error)
 	DeliveryNotices(ctx context.Context, delivery string) ([]Notice, error)     // of one to a person
 	DeliveryReminders(ctx context.Context, delivery string) ([]Reminder, error) // of one to a group
 	DeliveryEntries(ctx context.Context, delivery string) ([]EntryRow, error)   // of one to a program

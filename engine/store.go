@@ -72,6 +72,7 @@ type Record struct {
 	Settings   *NotifySettings
 	Wording    *Wording
 	Replay     []string // deliveries that are dead and shall be tried again
+	Archive    []string // deliveries that came to an end and move to the archive
 }
 
 // Reminder is something that somebody has to be told. Delivery is somebody else's work; the row is the record

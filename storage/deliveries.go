@@ -108,11 +108,13 @@ func (db *DB) planSend(tx *gorm.DB, s *engine.Send, won map[string]bool) error {
 	}
 	var known []string
 	for batch := range slices.Chunk(keys, planBatch) {
-		var some []string
-		if err := tx.Raw("SELECT dedupe_key FROM delivery_items WHERE dedupe_key IN ?", batch).Scan(&some).Error; err != nil {
-			return err
+		for _, items := range itemTables {
+			var some []string
+			if err := tx.Raw("SELECT dedupe_key FROM "+items+" WHERE dedupe_key IN ?", batch).Scan(&some).Error; err != nil {
+				return err
+			}
+			known = append(known, some...)
 		}
-		known = append(known, some...)
 	}
 	if len(known) == len(keys) {
 		return nil
@@ -251,8 +253,13 @@ func told[T any](ctx context.Context, db *DB, t *table, delivery string) ([]T, e
 	if db.Backend() == Postgres {
 		ref = "CAST(i.ref AS uuid)" // so that the index over x.id serves
 	}
-	err := db.reader(ctx).Raw("SELECT "+t.quoted("x.")+" FROM delivery_items i JOIN "+t.name+" x ON x.id = "+ref+" WHERE i.delivery_id = ? ORDER BY x.id", delivery).Scan(&out).Error
-	return out, err
+	for _, items := range itemTables {
+		err := db.reader(ctx).Raw("SELECT "+t.quoted("x.")+" FROM "+items+" i JOIN "+t.name+" x ON x.id = "+ref+" WHERE i.delivery_id = ? ORDER BY x.id", delivery).Scan(&out).Error
+		if err != nil || len(out) > 0 {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 // DeliveryNotices returns what a delivery to a person tells, in the order in which it was owed.
@@ -295,7 +302,9 @@ func (db *DB) Untold(ctx context.Context, c engine.Channel, from time.Time, limi
 	if len(c.Settings.Kinds) > 0 {
 		w.and("e.action IN ?", c.Settings.Kinds)
 	}
-	w.and("NOT EXISTS (SELECT 1 FROM delivery_items i WHERE i.dedupe_key = CAST(e.id AS text) || ?)", "|"+string(c.ID))
+	for _, items := range itemTables {
+		w.and("NOT EXISTS (SELECT 1 FROM "+items+" i WHERE i.dedupe_key = CAST(e.id AS text) || ?)", "|"+string(c.ID))
+	}
 	var rows []entryRow
 	err = db.reader(ctx).Raw("SELECT "+entries.quoted("e.")+" FROM entries e WHERE "+w.String()+" ORDER BY e.at, e.id LIMIT ?", append(w.args, limit)...).Scan(&rows).Error
 	out := make([]engine.EntryRow, len(rows))

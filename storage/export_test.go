@@ -17,7 +17,7 @@ var OlderVersion = olderVersion
 func Columns(backend string) map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for _, t := range []table{projects, evidence, reminders, units, users, tokens, delegations, definitions, entries, keys, days,
-		savedViews, channels, settings, wordings, notices, deliveries, deliveryItems, tableOf(&cursorRow{}),
+		savedViews, channels, settings, wordings, notices, deliveries, deliveryItems, archived, archivedItems, tableOf(&cursorRow{}),
 		lists, needs, votes, tableOf(&subjectRow{}), tableOf(&counterRow{}), tableOf(&leafRow{}), logNodes, checkpoints} {
 		out[t.name] = map[string]bool{}
 		for i, c := range t.columns {

@@ -129,6 +129,10 @@ const byCreated = "created_at"
 // Deliveries returns a page of the delivery log, newest first.
 func (db *DB) Deliveries(ctx context.Context, f engine.DeliveryFilter) (engine.Page[engine.Delivery], error) {
 	var page engine.Page[engine.Delivery]
+	from, items := deliveries.name, deliveryItems.name
+	if f.Archive {
+		from, items = archived.name, archivedItems.name
+	}
 	var w where
 	if f.Scope != nil {
 		s, err := db.resolve(ctx, f.Scope.Paths...)
@@ -154,7 +158,7 @@ func (db *DB) Deliveries(ctx context.Context, f engine.DeliveryFilter) (engine.P
 			return page, nil
 		}
 		id := string(f.Project)
-		w.and(`d.id IN (SELECT i.delivery_id FROM delivery_items i WHERE i.ref IN (SELECT CAST(id AS text) FROM notices WHERE project_id = ?
+		w.and(`d.id IN (SELECT i.delivery_id FROM `+items+` i WHERE i.ref IN (SELECT CAST(id AS text) FROM notices WHERE project_id = ?
 			UNION ALL SELECT CAST(id AS text) FROM reminders WHERE project_id = ?
 			UNION ALL SELECT CAST(id AS text) FROM entries WHERE subject = ?))`, id, id, engine.SubjectProject+"/"+id)
 	}
@@ -176,7 +180,7 @@ func (db *DB) Deliveries(ctx context.Context, f engine.DeliveryFilter) (engine.P
 		w.and("(d.created_at, d.id) < (?, ?)", at, c.ID)
 	}
 	size := pageSize(f.Limit)
-	err := db.reader(ctx).Raw("SELECT "+deliveries.quoted("d.")+" FROM deliveries d WHERE "+w.String()+" ORDER BY d.created_at DESC, d.id DESC LIMIT ?",
+	err := db.reader(ctx).Raw("SELECT "+deliveries.quoted("d.")+" FROM "+from+" d WHERE "+w.String()+" ORDER BY d.created_at DESC, d.id DESC LIMIT ?",
 		append(w.args, size+1)...).Scan(&page.Items).Error
 	if err != nil {
 		return page, fmt.Errorf("deliveries: %w", err)

@@ -127,6 +127,9 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	if len(r.Replay) > 0 {
 		add(replayStep(r.Replay, e.At), nil)
 	}
+	if len(r.Archive) > 0 {
+		steps = append(steps, archiveSteps(r.Archive, e.At)...)
+	}
 	years := map[int]bool{}
 	for _, d := range r.Days {
 		if y := d.Date.Year(); !years[y] {
@@ -163,7 +166,7 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 			if result.Error != nil {
 				return db.taken(result.Error)
 			}
-			if s.mustHit && result.RowsAffected == 0 {
+			if s.mustHit && result.RowsAffected == 0 || s.hits > 0 && result.RowsAffected != s.hits {
 				return errStale
 			}
 		}
@@ -175,7 +178,8 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 type step struct {
 	text    string
 	args    []any
-	mustHit bool // no row means that somebody else was faster
+	mustHit bool  // no row means that somebody else was faster
+	hits    int64 // so does any other number of rows than this, unless it is 0
 }
 
 // rowStep writes the row of a subject: an insert on base 0, else an update that expects the version base.

@@ -15,6 +15,7 @@ type deliveriesView struct {
 	People   []choice
 	From, To string
 	Project  string
+	Archive  bool // shows what was archived
 	Rows     []deliveryRow
 	Dead     int  // on this page
 	Replay   bool // the reader may replay
@@ -38,7 +39,7 @@ var deliveryClass = map[string]string{engine.DeliverySent: "g", engine.DeliveryD
 
 func (c *Console) deliveries(v *visit) error {
 	q := v.g.Request.URL.Query()
-	f := engine.DeliveryFilter{Channel: engine.ChannelID(q.Get("channel")), User: engine.UserID(q.Get("user")), After: q.Get("after")}
+	f := engine.DeliveryFilter{Channel: engine.ChannelID(q.Get("channel")), User: engine.UserID(q.Get("user")), Archive: q.Get("archive") != "", After: q.Get("after")}
 	if s := q.Get("state"); deliveryClass[s] != "" {
 		f.State = s
 	}
@@ -57,7 +58,7 @@ func (c *Console) deliveries(v *visit) error {
 	if !to.IsZero() {
 		f.To = to.AddDays(1).Start(loc)
 	}
-	view := deliveriesView{From: from.String(), To: to.String(), Project: q.Get("project")}
+	view := deliveriesView{From: from.String(), To: to.String(), Project: q.Get("project"), Archive: f.Archive}
 	if view.Project != "" {
 		f.Project = "none"
 		page, err := c.Engine.List(v.ctx, v.actor, engine.Filter{Text: view.Project, Limit: 2})
@@ -91,7 +92,7 @@ func (c *Console) deliveries(v *visit) error {
 	if view.People, err = c.peopleChoices(v, f.User); err != nil {
 		return err
 	}
-	view.Replay = slices.ContainsFunc(v.actor.Grants, func(g engine.Grant) bool { return g.Role == engine.Admin })
+	view.Replay = !f.Archive && slices.ContainsFunc(v.actor.Grants, func(g engine.Grant) bool { return g.Role == engine.Admin })
 	for i := range page.Items {
 		row, err := c.deliveryRow(v, &page.Items[i], channels)
 		if err != nil {
@@ -103,7 +104,7 @@ func (c *Console) deliveries(v *visit) error {
 		view.Rows = append(view.Rows, row)
 	}
 	kept := url.Values{}
-	for _, name := range []string{"state", "channel", "user", "project", "from", "to"} {
+	for _, name := range []string{"state", "channel", "user", "project", "from", "to", "archive"} {
 		if s := q.Get(name); s != "" {
 			kept.Set(name, s)
 		}

@@ -188,6 +188,17 @@ func TestChannelsAndDeliveries(t *testing.T) {
 	if a := w.ask(t, "zhao", "/deliveries?state=sent", nil); !strings.Contains(a.body, "thank you") {
 		t.Error("the log does not show what the receiver said")
 	}
+	if n, err := w.engine.ArchiveDeliveries(t.Context(), w.engine.Now().AddDate(0, 0, 1)); n == 0 || err != nil {
+		t.Fatalf("%d archived (%v)", n, err)
+	}
+	if a := w.ask(t, "zhao", "/deliveries?state=sent", nil); strings.Contains(a.body, "thank you") {
+		t.Error("what was archived is still among the others")
+	}
+	a = w.ask(t, "zhao", "/deliveries?archive=1&state=sent&project="+p.Number, nil)
+	if a.Code != http.StatusOK || !strings.Contains(a.body, "thank you") || strings.Contains(a.body, `name="id"`) {
+		t.Errorf("the archive answers %d: %s", a.Code, a.body)
+	}
+	checkPage(t, "/deliveries", a)
 }
 
 // An open page hears of news at once, and is sent away when the server stops.

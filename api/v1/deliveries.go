@@ -37,6 +37,7 @@ type Deliveries struct {
 	Project string `query:"project" maxLength:"36" doc:"Id of a project that is told of."`
 	From    Date   `query:"from" maxLength:"10" doc:"First day, as YYYY-MM-DD."`
 	To      Date   `query:"to" maxLength:"10" doc:"Last day."`
+	Archive bool   `query:"archive" doc:"Those that were archived, instead of the others."`
 	Page
 }
 
@@ -51,7 +52,7 @@ type DeliveriesAnswer struct {
 func (h *handlers) deliveries(ctx context.Context, in *Deliveries) (*DeliveriesAnswer, error) {
 	who := request.From(ctx).Actor
 	f := engine.DeliveryFilter{State: in.State, Channel: engine.ChannelID(in.Channel), User: engine.UserID(in.User), Project: engine.ProjectID(in.Project),
-		After: in.Cursor, Limit: in.Limit}
+		Archive: in.Archive, After: in.Cursor, Limit: in.Limit}
 	from, err := in.From.parse("from")
 	if err != nil {
 		return nil, err
