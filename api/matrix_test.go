@@ -122,6 +122,21 @@ func newMatrixWorld(t *testing.T, db *storage.DB) *matrixWorld {
 	return w
 }
 
+// The address of a calendar is a key: whether it opens anything or not, it stands in no log.
+func TestFeedAddressIsNotLogged(t *testing.T) {
+	w := newMatrixWorld(t, storagetest.Open(t, storage.SQLite))
+	token, err := w.engine.NewFeed(t.Context(), engine.Actor{ID: w.users["owner"].ID, Via: engine.ViaConsole})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]int{token: 200, strings.Repeat("x", len(token)): 404, "short-but-secret": 404} {
+		a := w.send("", "GET", "/feeds/"+key+"/deadlines.ics", nil)
+		if a.status != want || !strings.Contains(w.log.String(), "/feeds/:token/") || strings.Contains(w.log.String(), key) {
+			t.Errorf("%d, want %d; the log shows the address: %v", a.status, want, strings.Contains(w.log.String(), key))
+		}
+	}
+}
+
 // target is the project of a route: the one whose state lets nobody through who is allowed.
 func (w *matrixWorld) target(method, path string) project {
 	switch {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bihuan/engine"
+	"bihuan/engine/calendar"
 )
 
 // An inbox is read, one by one or all at once, and keeps when.
@@ -42,6 +43,50 @@ func TestReadNotices(t *testing.T) {
 	}
 	if a := w.ask(t, "zhou", "/notices?unread=1", nil); !strings.Contains(a.body, "没有消息") {
 		t.Error("an inbox without unread notices says nothing")
+	}
+}
+
+// What people write comes as text, into the inbox and into calendars.
+func TestNoticesAreText(t *testing.T) {
+	w := ownWorld(t)
+	p := w.item(t, func(p *engine.Project) bool {
+		return p.Owner == w.people["zhou"].ID && p.Stage == "advance" && p.UrgedOn.IsZero()
+	})
+	supervisor, err := w.engine.ActorOf(t.Context(), "zhang", engine.ViaConsole, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.engine.Do(t.Context(), supervisor, p.ID, p.Version, engine.Urge{Note: `请抓紧<script>alert(1)</script><img src=x onerror="alert(2)">`}); err != nil {
+		t.Fatal(err)
+	}
+	unit, err := w.engine.Unit(t.Context(), string(p.UnitID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := engine.Draft{Title: "改造照明\r\nATTACH:https://evil.example/x\nEND:VEVENT", Need: "太暗", Target: "300勒克斯", Measures: "更换灯具", List: "1",
+		Owner: w.people["zhou"].ID, Deadline: calendar.DateOf(w.engine.Now(), w.engine.Site.Location).AddDays(60)}
+	if _, err := w.engine.Create(t.Context(), supervisor, "shishi", unit, d); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.notifier.Plan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a := w.ask(t, "zhou", "/notices", nil)
+	if !strings.Contains(a.body, "&lt;script&gt;alert(1)&lt;/script&gt;") || strings.Contains(a.body, "<script>alert") || strings.Contains(a.body, "<img src=x") {
+		t.Error("the inbox shows what was written as something else than text")
+	}
+	checkPage(t, "/notices", a)
+	owner, err := w.engine.ActorOf(t.Context(), "zhou", engine.ViaConsole, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := w.engine.NewFeed(t.Context(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a = w.ask(t, "", "/feeds/"+token+"/deadlines.ics", nil)
+	if !strings.Contains(a.body, "改造照明") || strings.Count(a.body, "BEGIN:VEVENT") != strings.Count(a.body, "\nEND:VEVENT") || strings.Contains(a.body, "\nATTACH") || strings.Contains(a.body, "\rATTACH") {
+		t.Errorf("a title has become part of the calendar:\n%s", a.body)
 	}
 }
 
