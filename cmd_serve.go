@@ -144,6 +144,7 @@ func (sv *server) prepare(ctx context.Context) error {
 	sv.api, err = api.New(api.Options{
 		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Notifier: sv.notifier, Ready: sv.ready, Warnings: sv.seals.warnings, Trail: publicTrail{sv.db}, Log: sv.log,
 		Language: c.Language, Version: buildVersion(), Console: pages,
+		Sheets: workflows.Sheets(), ParseSheet: workflows.ParseSheet,
 		Limits:     api.Limits{Body: int64(c.Limits.Body), Upload: int64(c.Limits.Upload), Rate: c.Limits.Rate},
 		Collectors: append(sv.alarms.collectors(), notifyMetrics{sv.notifier}, sv.archived, sv.seals, collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),
 	})

@@ -32,6 +32,7 @@ type commands struct {
 	Migrate  migrateCmd  `cmd:""`
 	Import   importCmd   `cmd:""`
 	List     listCmd     `cmd:""`
+	Score    scoreCmd    `cmd:""`
 	Workflow workflowCmd `cmd:""`
 	Simulate simulateCmd `cmd:""`
 	Calendar calendarCmd `cmd:""`

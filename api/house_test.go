@@ -133,7 +133,7 @@ func newHouse(t *testing.T, db *storage.DB, adjust func(*api.Options)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := api.Options{Engine: h.engine, Reader: db, Files: store, Graph: workflows.Graph, Now: h.clock, Version: "test",
+	o := api.Options{Engine: h.engine, Reader: db, Files: store, Graph: workflows.Graph, Sheets: workflows.Sheets(), ParseSheet: workflows.ParseSheet, Now: h.clock, Version: "test",
 		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Limits: api.Limits{Upload: 1 << 20}}
 	if adjust != nil {
 		adjust(&o)

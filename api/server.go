@@ -29,6 +29,7 @@ import (
 	v1 "bihuan/api/v1"
 	"bihuan/engine"
 	"bihuan/engine/message"
+	"bihuan/engine/score"
 )
 
 func init() { gin.SetMode(gin.ReleaseMode) }
@@ -55,6 +56,9 @@ var accessTable = map[route]access{
 	{"GET", "/docs"}:                                              public,
 	{"GET", "/docs/:file"}:                                        public,
 	{"GET", "/api/v1/openapi.json"}:                               public,
+	{"GET", "/api/v1/scores"}:                                     signedIn,
+	{"GET", "/api/v1/scores/:unit"}:                               signedIn,
+	{"GET", "/api/v1/score-sheets"}:                               signedIn,
 	{"POST", "/api/v1/projects"}:                                  signedIn,
 	{"GET", "/api/v1/projects"}:                                   signedIn,
 	{"GET", "/api/v1/projects/:id"}:                               signedIn,
@@ -155,6 +159,9 @@ type Options struct {
 	Collectors []prometheus.Collector // further metrics, such as the database's pools
 	// Console lays the pages; nil: there are none. What it shares with the API is filled in.
 	Console *console.Options
+	// Sheets are the score sheets, the one that holds first; ParseSheet reads another that somebody wants to try.
+	Sheets     []*score.Sheet
+	ParseSheet func(name string, source []byte) (*score.Sheet, error)
 }
 
 // Server answers HTTP requests. Its listeners, their time-outs and their end are main's.
@@ -164,8 +171,9 @@ type Server struct {
 	document []byte // OpenAPI
 	access   map[route]access
 	console  *console.Console // nil without pages
-	uploads  map[string]bool  // path templates whose bodies are files
-	quiet    map[string]bool  // path templates that are logged at debug level
+	scores   *score.Desk
+	uploads  map[string]bool // path templates whose bodies are files
+	quiet    map[string]bool // path templates that are logged at debug level
 	origin   *http.CrossOriginProtection
 	limiter  *limiter
 	metrics  *metrics
@@ -186,6 +194,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{o: o, access: maps.Clone(accessTable), origin: http.NewCrossOriginProtection(), limiter: newLimiter(o.Limits.Rate, o.Now),
 		metrics: m, uploads: map[string]bool{"/api/v1/projects/:id/evidence": true},
 		quiet: map[string]bool{"/healthz": true, "/readyz": true, "/docs": true, "/docs/:file": true}}
+	s.scores = score.NewDesk(o.Engine, o.Reader, o.Now, o.Sheets)
 	if err := s.build(); err != nil {
 		return nil, err
 	}
@@ -244,7 +253,7 @@ func (s *Server) build() error {
 	g.GET("/api/v1/openapi.json", s.openapi)
 	doc := humagin.NewWithGroup(e, g.Group(prefix), humaConfig())
 	v1.Register(doc, v1.Options{Engine: s.o.Engine, Reader: s.o.Reader, Files: s.o.Files, Graph: s.o.Graph, Now: s.o.Now, Notifier: s.o.Notifier,
-		Body: s.o.Limits.Body, Upload: s.o.Limits.Upload})
+		Scores: s.scores, Body: s.o.Limits.Body, Upload: s.o.Limits.Upload})
 
 	var err error
 	if s.document, err = json.MarshalIndent(doc.OpenAPI(), "", "  "); err != nil {
@@ -260,6 +269,7 @@ func (s *Server) layConsole(e *gin.Engine) error {
 	}
 	o := *s.o.Console
 	o.Engine, o.Reader, o.Files, o.Graph, o.Notifier = s.o.Engine, s.o.Reader, s.o.Files, s.o.Graph, s.o.Notifier
+	o.Scores, o.ParseSheet = s.scores, s.o.ParseSheet
 	o.Now, o.Log, o.Upload, o.Allow = s.o.Now, s.o.Log, s.o.Limits.Upload, s.limiter.allow
 	var err error
 	if s.console, err = console.New(o); err != nil {

@@ -190,15 +190,10 @@ func (a Actor) home() UnitID {
 	return a.Grants[0].UnitID
 }
 
-// Sees reports whether the actor may read the project: by role at its unit or above, or by having a part in it.
-func (a Actor) Sees(p *Project) bool {
-	if a.system {
-		return true
-	}
-	for _, g := range a.Grants {
-		if Under(p.UnitPath, g.Path) {
-			return true
-		}
-	}
-	return p.Has(a.ID)
+// Covers reports whether the actor reads everything at the unit with the path: by a role there or above.
+func (a Actor) Covers(path string) bool {
+	return a.system || slices.ContainsFunc(a.Grants, func(g Grant) bool { return Under(path, g.Path) })
 }
+
+// Sees reports whether the actor may read the project: by role at its unit or above, or by having a part in it.
+func (a Actor) Sees(p *Project) bool { return a.Covers(p.UnitPath) || p.Has(a.ID) }

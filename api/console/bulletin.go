@@ -235,6 +235,8 @@ func (s *sheet) write(f *excelize.File) error {
 			switch x := c.(type) {
 			case int:
 				err = f.SetCellInt(s.name, at, int64(x))
+			case float64:
+				err = f.SetCellFloat(s.name, at, x, -1, 64)
 			case string:
 				err = f.SetCellStr(s.name, at, x)
 			}

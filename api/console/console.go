@@ -25,6 +25,7 @@ import (
 	"bihuan/api/auth"
 	"bihuan/api/upload"
 	"bihuan/engine"
+	"bihuan/engine/score"
 )
 
 // Door signs people in and out; auth.Door implements it. A session is named by the value of a cookie, which the
@@ -91,9 +92,12 @@ type Options struct {
 	// Verify looks at the trail and the rows that it explains, of one project or ("") of all; progress hears of the
 	// entries read. storage's Verify does it.
 	Verify func(ctx context.Context, project engine.ProjectID, progress func(entries int64)) (Verification, error)
-	Now    func() time.Time // nil: time.Now
-	Log    *slog.Logger     // nil: discarded
-	Upload int64            // largest file in bytes; 0: 32 MiB
+	Scores *score.Desk // what the 考核 is asked of
+	// ParseSheet reads a score sheet that somebody wants to try; its mistakes know their sentences.
+	ParseSheet func(name string, source []byte) (*score.Sheet, error)
+	Now        func() time.Time // nil: time.Now
+	Log        *slog.Logger     // nil: discarded
+	Upload     int64            // largest file in bytes; 0: 32 MiB
 	// Allow says how long a person has to wait for the next request, if at all; nil: never.
 	Allow func(user string) (wait time.Duration, ok bool)
 	Board bool   // the public board is switched on
@@ -117,8 +121,8 @@ type Console struct {
 
 // New makes a console; it fails when a template is broken.
 func New(o Options) (*Console, error) {
-	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Tray == nil || o.Door == nil || o.Graph == nil || o.Verify == nil || o.Compare == nil {
-		return nil, errors.New("console: Engine, Reader, Files, Tray, Door, Graph, Verify and Compare are needed")
+	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Tray == nil || o.Door == nil || o.Graph == nil || o.Verify == nil || o.Compare == nil || o.Scores == nil || o.ParseSheet == nil {
+		return nil, errors.New("console: Engine, Reader, Files, Tray, Door, Graph, Verify, Compare, Scores and ParseSheet are needed")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -174,6 +178,11 @@ var routes = []Route{
 	{"POST", "/seat", true, false, (*Console).sit},
 	{"POST", "/settings", true, false, (*Console).settings},
 	{"GET", "/overview", false, false, (*Console).overview},
+	{"GET", "/scores", false, false, (*Console).scores},
+	{"GET", "/scores.xlsx", false, false, (*Console).scoresXLSX},
+	{"GET", "/scores/compare", false, false, (*Console).compareScores},
+	{"POST", "/scores/compare", false, false, (*Console).trySheet},
+	{"GET", "/scores/:unit", false, false, (*Console).score},
 	{"GET", "/todo", false, false, (*Console).todo},
 	{"GET", "/todo/count", false, false, (*Console).todoCount},
 	{"POST", "/todo/:id", false, false, (*Console).decide},

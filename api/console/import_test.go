@@ -20,6 +20,12 @@ import (
 // hand uploads a file to /import as a person.
 func (w *world) hand(t *testing.T, as, name, data string, fields map[string]string) answer {
 	t.Helper()
+	return w.handTo(t, as, "/import", name, data, fields)
+}
+
+// handTo uploads a file to an address.
+func (w *world) handTo(t *testing.T, as, path, name, data string, fields map[string]string) answer {
+	t.Helper()
 	var body bytes.Buffer
 	m := multipart.NewWriter(&body)
 	for k, s := range fields {
@@ -39,7 +45,7 @@ func (w *world) hand(t *testing.T, as, name, data string, fields map[string]stri
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/import", &body)
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, &body)
 	r.Header.Set("Content-Type", m.FormDataContentType())
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	r.AddCookie(&http.Cookie{Name: session, Value: as})

@@ -66,7 +66,7 @@ func (c *Console) showMine(v *visit, status int, f *form, token string) error {
 		return err
 	}
 	for _, t := range tokens {
-		row := tokenRow{ID: string(t.ID), Name: t.Name, Scope: v.t("console.mine.scope_" + scopeWord(t.Scope)), Until: c.moment(t.ExpiresAt),
+		row := tokenRow{ID: string(t.ID), Name: t.Name, Scope: v.t("console.mine.scopes." + scopeWord(t.Scope)), Until: c.moment(t.ExpiresAt),
 			Used: c.moments(t.UsedAt), State: tagView{"g", v.t("console.mine.holds")}, Holds: true}
 		switch {
 		case t.RevokedAt != nil:
@@ -99,7 +99,7 @@ func (c *Console) tokenForm(v *visit) form {
 		{ID: "scope", Name: "scope", Kind: "select", Label: v.t("console.mine.scope"), Required: true},
 		{ID: "life", Name: "life", Kind: "number", Label: v.t("console.mine.days"), Hint: v.t("console.mine.days_hint"), Value: strconv.Itoa(tokenDays), Min: "1", Max: "366", Required: true}}}
 	for _, s := range engine.TokenScopes {
-		f.Fields[1].Choices = append(f.Fields[1].Choices, choice{scopeWord(s), v.t("console.mine.scope_" + scopeWord(s)), false})
+		f.Fields[1].Choices = append(f.Fields[1].Choices, choice{scopeWord(s), v.t("console.mine.scopes." + scopeWord(s)), false})
 	}
 	return f
 }

@@ -209,7 +209,9 @@ func TestPagesForPeople(t *testing.T) {
 }
 
 // views are the pages with their typed views, for rendering each empty.
-var emptyViews = map[string]any{"error": errorView{}, "sign_in": signInView{}, "ledger": ledgerView{Empty: &emptyView{}}, "project": projectView{},
+var emptyViews = map[string]any{
+	"scores": scoresView{Empty: &emptyView{}}, "score": scoreView{}, "score_compare": compareView{},
+	"error": errorView{}, "sign_in": signInView{}, "ledger": ledgerView{Empty: &emptyView{}}, "project": projectView{},
 	"conflict": conflictView{}, "edit": editView{}, "todo": todoView{}, "overview": overviewView{}, "trail": trailView{}, "workflows": workflowsView{},
 	"needs": needsView{Empty: &emptyView{}}, "need": needView{},
 	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "yearly": yearlyView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "notices": noticesView{Empty: &emptyView{}}, "notice_settings": mySettingsView{}, "channels": channelsView{}, "channel": channelView{}, "deliveries": deliveriesView{}, "wordings": wordingsView{},

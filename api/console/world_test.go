@@ -23,6 +23,7 @@ import (
 	"bihuan/engine/calendar"
 	"bihuan/engine/ledger"
 	"bihuan/engine/notify"
+	"bihuan/engine/score"
 	"bihuan/engine/secret"
 	"bihuan/examples/plan"
 	"bihuan/storage"
@@ -198,7 +199,8 @@ func build(dir string, withSeats bool) (*world, error) {
 		return nil, err
 	}
 	fake := door{house, e}
-	o := Options{Notifier: notifier, Live: hub, Engine: e, Reader: db, Files: kept, Tray: kept, Door: fake, Views: db, Graph: workflows.Graph, Compare: compare, Now: e.Now, Site: "示例城市学院党委",
+	o := Options{Notifier: notifier, Live: hub, Engine: e, Reader: db, Files: kept, Tray: kept, Door: fake, Views: db, Graph: workflows.Graph, Compare: compare, Now: e.Now,
+		Scores: score.NewDesk(e, db, e.Now, workflows.Sheets()), ParseSheet: workflows.ParseSheet, Site: "示例城市学院党委",
 		Verify: func(ctx context.Context, project engine.ProjectID, progress func(int64)) (Verification, error) {
 			r, err := db.Verify(ctx, storage.VerifyOptions{Project: project, Progress: progress})
 			out := Verification{Log: r.Log, Started: r.Started, Finished: r.Finished, Findings: r.Findings, More: r.More}

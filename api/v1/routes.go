@@ -13,6 +13,7 @@ import (
 
 	"bihuan/api/upload"
 	"bihuan/engine"
+	"bihuan/engine/score"
 )
 
 // Options is what the handlers work with.
@@ -21,6 +22,7 @@ type Options struct {
 	Reader engine.Reader
 	Files  upload.Files
 	Graph  func(w *engine.Workflow, lang string) string
+	Scores *score.Desk
 	Now    func() time.Time
 	Body   int64 // largest JSON body in bytes
 	Upload int64 // largest uploaded file in bytes
@@ -52,6 +54,10 @@ func Register(api huma.API, o Options) {
 	}
 	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	const one = "/projects/{id}"
+
+	huma.Register(api, op(get, "/scores", "list-scores", "考核得分 Scores of units over a period, by the trail alone"), h.scores)
+	huma.Register(api, op(get, "/scores/{unit}", "get-score", "一个单位的得分 One unit's score, line by line with the entries behind it"), h.score)
+	huma.Register(api, op(get, "/score-sheets", "list-score-sheets", "考核口径 The score sheets"), h.sheets)
 
 	create := op(post, "/projects", "create-project", "提出项目 Propose a project")
 	create.DefaultStatus = http.StatusCreated

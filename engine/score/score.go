@@ -33,9 +33,9 @@ type Unit struct {
 	Items int    // settled: closed out in the period, or overdue
 	Lines []Line
 	Total Points
-	Band  Band
-	Rank  int // among those of its kind, 1 first; 0: too few items to be ranked
-	Of    int // ranked units of its kind
+	Band  Band // of what is ranked; the zero value otherwise: two items are no grounds for a grade
+	Rank  int  // among those of its kind, 1 first; 0: too few items to be ranked
+	Of    int  // ranked units of its kind
 }
 
 // Sum adds up the lines of a row or group.
@@ -145,7 +145,6 @@ func (s *Sheet) unit(p Place, class string, items []*result, until time.Time) Un
 	for i := range u.Lines[1:] {
 		u.Total += u.Lines[i+1].Points
 	}
-	u.Band = s.BandOf(u.Total)
 	return u
 }
 
@@ -266,7 +265,7 @@ func (t *Table) rank() {
 	for _, list := range kinds {
 		slices.SortStableFunc(list, func(a, b *Unit) int { return cmp.Compare(b.Total, a.Total) })
 		for i, u := range list {
-			u.Rank, u.Of = i+1, len(list)
+			u.Rank, u.Of, u.Band = i+1, len(list), t.Sheet.BandOf(u.Total)
 			if i > 0 && list[i-1].Total == u.Total {
 				u.Rank = list[i-1].Rank
 			}

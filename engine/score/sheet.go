@@ -41,6 +41,9 @@ func (p Points) String() string {
 	return text
 }
 
+// Float is points as a number for whoever adds them up elsewhere.
+func (p Points) Float() float64 { return float64(p) / float64(Point) }
+
 // MarshalJSON writes points as a number.
 func (p Points) MarshalJSON() ([]byte, error) { return []byte(p.String()), nil }
 

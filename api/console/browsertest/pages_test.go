@@ -47,7 +47,8 @@ func (x *team) examples() map[string]string {
 	return map[string]string{"/import/:ticket": first.at(), "/channels/new": "/channels/new?kind=webhook", "/channels/:id": "/channels/" + h.channel(), "/projects/:id/certificate": "/projects/" + string(h.closed().ID) + "/certificate", "/projects/:id": "/projects/" + string(busy.ID), "/projects/:id/edit": "/projects/" + string(h.planned().ID) + "/edit",
 		"/lists/:id": list, "/lists/:id/edit": "/lists/" + string(next.ID) + "/edit", "/lists/:id/close": list + "/close", "/lists/:id/bulletin": list + "/bulletin",
 		"/lists/:id/carry/:project": list + "/carry/" + string(running.Order()[0]), "/workflows/:workflow": "/workflows/shishi",
-		"/units/:unit": "/units/" + string(h.unit("csxy")), "/people/:user": "/people/" + string(h.users["zhou"].ID), "/people/:user/leave": "/people/" + string(h.users["zhou"].ID) + "/leave",
+		"/scores/:unit": "/scores/" + string(h.unit("csxy")),
+		"/units/:unit":  "/units/" + string(h.unit("csxy")), "/people/:user": "/people/" + string(h.users["zhou"].ID), "/people/:user/leave": "/people/" + string(h.users["zhou"].ID) + "/leave",
 		"/needs/:id": "/needs/" + h.need(), "/board/:id": "/board/" + string(running.ID), "/r/:token": h.link()}
 }
 
