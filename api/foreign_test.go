@@ -22,6 +22,9 @@ var bodies = map[string]any{
 	"POST /objections":                    map[string]any{"text": "还有两盏不亮"},
 	"POST /objections/{objection}/answer": map[string]any{"text": "已经更换"},
 	"POST /look-backs":                    map[string]any{"passed": true, "lasting": true, "note": "还在运行"},
+	"POST /poll":                          map[string]any{"closes": "2026-10-10"},
+	"POST /marks":                         map[string]any{"kind": "promote", "note": "值得推广"},
+	"POST /marks/{mark}/revocation":       map[string]any{"note": "材料有误"},
 	"PUT /summary":                        map[string]any{"summary": "达标"},
 	"PUT /statement":                      map[string]any{"text": "材料晚到两周，没有提前申请延期，今后按月检查。"},
 }
@@ -95,7 +98,7 @@ func (h *house) foreign(t *testing.T, who, call, id, evidence, version string) a
 		b, kind := form(t, "a.pdf", pdf)
 		body, headers = b, append(headers, "Content-Type", kind)
 	}
-	rest = strings.NewReplacer("{milestone}", "m1", "{objection}", "o1", "{evidence}", evidence).Replace(rest)
+	rest = strings.NewReplacer("{milestone}", "m1", "{objection}", "o1", "{mark}", "k1", "{evidence}", evidence).Replace(rest)
 	return h.send(who, method, "/api/v1/projects/"+id+rest, body, headers...)
 }
 

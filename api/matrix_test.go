@@ -154,7 +154,7 @@ func (w *matrixWorld) target(method, path string) project {
 
 // consoleActs are what the console's routes for several acts can be asked for.
 var consoleActs = map[string][]string{
-	"/projects/": {"submit", "approve", "return", "withdraw", "acknowledge", "milestones", "tick", "report", "extend", "urge", "verify", "survey", "object", "answer", "summarize", "statement"},
+	"/projects/": {"submit", "approve", "return", "withdraw", "acknowledge", "milestones", "tick", "report", "extend", "urge", "verify", "survey", "object", "answer", "summarize", "statement", "mark", "unmark"},
 	"/lists/":    {"put", "take", "place", "publish", "reconcile", "close"},
 	"/needs/":    {"accept", "accept_into", "decline", "merge", "edit", "tell"},
 }
@@ -169,7 +169,7 @@ func (w *matrixWorld) ask(who, method, template string) string {
 	if strings.Contains(template, "/needs/:id") {
 		id, version = w.need.ID, w.need.Version
 	}
-	path := strings.NewReplacer(":id", id, ":project", w.cancelled.ID, ":evidence", w.evidence, ":milestone", "m1", ":objection", "o1", ":workflow", "shishi",
+	path := strings.NewReplacer(":id", id, ":project", w.cancelled.ID, ":evidence", w.evidence, ":milestone", "m1", ":objection", "o1", ":mark", "k1", ":workflow", "shishi",
 		":year", "2026", ":file", "none", ":ticket", "none", ":user", string(w.users["resident"].ID), ":unit", string(w.units["b1"].ID), ":delegation", "none").Replace(template)
 	var a answer
 	if strings.HasPrefix(template, "/api/") || strings.HasPrefix(template, "/docs") || strings.HasSuffix(template, "z") && strings.Count(template, "/") == 1 {
@@ -268,7 +268,7 @@ func (w *matrixWorld) apiBody(method, template string) any {
 		return map[string]any{"note": w.notWords}
 	}
 	_, rest, _ := strings.Cut(template, ":id")
-	return bodies[method+" "+strings.NewReplacer(":milestone", "{milestone}", ":objection", "{objection}").Replace(rest)]
+	return bodies[method+" "+strings.NewReplacer(":milestone", "{milestone}", ":objection", "{objection}", ":mark", "{mark}").Replace(rest)]
 }
 
 // page asks the console as a browser does.

@@ -217,6 +217,10 @@ func (c *Case) timer(p *Project, t *Timer) (occurrence, bool) {
 	if underDeadline && p.DeadlineSetAt != nil && when.Before(*p.DeadlineSetAt) || t.Anchor == AtStageDue && when.Before(p.StageSince) {
 		return occurrence{}, false
 	}
+	// Nor one that lay in the time in which the item was shelved: nobody was to work on it then.
+	if underDeadline && p.Paused != nil && !when.Before(p.Paused.From) && when.Before(p.Paused.To) {
+		return occurrence{}, false
+	}
 	o := occurrence{at: when, timer: t, key: key, unknown: !known || !sure}
 	if t.When != nil {
 		// Looked at from the day it falls due on, so that what downtime delayed keeps its place in the order.

@@ -54,6 +54,7 @@ func decide(c *Case, p Project, cmd Command) (Change, error) {
 	if _, tick := cmd.(onClock); !tick && c.expired(&p) && (next.Stage.Resting() || next.Deadline != p.Deadline) {
 		next.EverOverdue = true
 	}
+	next.remember(&p)
 	next.Version = p.Version + 1
 	next.UpdatedAt = c.Now
 	c.schedule(&next)
@@ -119,9 +120,10 @@ type authority struct {
 	by   UserID // whose role it is, if it is held by delegation
 }
 
-// works reports whether the actor does the project's work, or counts as the same pair of eyes as somebody who does.
+// works reports whether the actor does the project's work or did it once, or counts as the same pair of eyes as
+// somebody who does or did.
 func (c *Case) works(p *Project) bool {
-	return p.Works(c.Who.ID) || slices.ContainsFunc(c.Who.Eyes, p.Works)
+	return p.Worked(c.Who.ID) || slices.ContainsFunc(c.Who.Eyes, p.Worked)
 }
 
 // may returns the authority by which the case's actor holds one of roles towards p.
@@ -334,6 +336,13 @@ func (c *Case) enter(p *Project, to StageID) {
 	}
 	if to.Resting() { // nobody rates what nobody works on
 		p.Poll, p.PollHash = nil, ""
+	}
+	if from == Shelved && !to.Resting() {
+		pause := Pause{From: p.StageSince, To: now}
+		if p.Paused != nil {
+			pause.From = p.Paused.From
+		}
+		p.Paused = &pause
 	}
 	p.Stage = to
 	p.StageSince = now

@@ -66,6 +66,14 @@ func (c *Case) explain(p *Project) []Option {
 		_, reasons := c.lookBackReasons(p)
 		add(string(actLookBack), []Role{Inspector}, reasons)
 	}
+	if p.Stage == Closed || p.Stage == c.Workflow.last() {
+		_, reasons := c.markReasons(p)
+		add(string(actMark), []Role{Leader}, reasons)
+	}
+	if p.Distinctions != "" {
+		_, reasons := c.unmarkReasons(p)
+		add(string(actUnmark), []Role{Leader}, reasons)
+	}
 	stage, _ := c.Workflow.Stage(p.Stage)
 	for _, a := range stage.Acts {
 		_, reasons := c.reasons(p, a)

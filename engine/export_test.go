@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"bihuan/engine/audit"
 	"bihuan/engine/calendar"
 )
 
@@ -33,7 +34,13 @@ func ComingCase(c *Case, p *Project) []Occurrence { return c.coming(p) }
 func CommandKinds() []Command {
 	return []Command{Create{}, Edit{}, Acknowledge{}, LayMilestones{}, EditMilestone{}, RemoveMilestone{}, Tick{}, Report{},
 		AddEvidence{}, Urge{}, Verify{}, RecordSurvey{}, Object{}, Answer{}, Summarize{}, GiveStatement{}, Submit{}, Extend{}, Approve{},
-		Return{}, Withdraw{}}
+		Return{}, Withdraw{}, MarkAs{}, RevokeMark{}}
+}
+
+// Proven is the command with a piece of evidence behind it, as Do looks it up.
+func Proven(x MarkAs) MarkAs {
+	x.proofs = []MarkProof{{ID: "e1", SHA256: audit.HashContent([]byte("e1"))}}
+	return x
 }
 
 // EndOf is the first moment after a deadline's day.

@@ -152,6 +152,14 @@ func (e *Engine) Polled(ctx context.Context, token string) (Project, error) {
 	return p, err
 }
 
+// Votes counts what has been cast in the project's poll so far.
+func (e *Engine) Votes(ctx context.Context, p *Project) (Survey, error) {
+	if p.Poll == nil {
+		return Survey{}, nil
+	}
+	return e.Store.Tally(ctx, p.Poll.ID)
+}
+
 // VoteOf returns what the device said in the project's poll, zero if nothing.
 func (e *Engine) VoteOf(ctx context.Context, p *Project, device string) (Vote, error) {
 	if p.Poll == nil || device == "" {

@@ -78,6 +78,11 @@ type Project struct {
 	LookBacksFailed int           `json:"look_backs_failed,omitempty"`                // of those, how many reopened it; the mark that stays
 	LateAsks        int           `json:"late_asks,omitempty"`                        // extensions that were asked for after the deadline
 
+	Former       []UserID        `json:"former,omitempty" gorm:"serializer:json"` // who did its work once and does not any more; they never judge it
+	Paused       *Pause          `json:"paused,omitempty" gorm:"serializer:json"` // when it lay shelved (挂账), from the first time to the last
+	Marks        map[string]Mark `json:"marks,omitempty" gorm:"serializer:json"`  // 推广 and 评先, with those that were revoked
+	Distinctions string          `json:"distinctions,omitempty"`                  // ",promote,commend,": the marks that hold
+
 	// The clock's columns follow from the facts above, the definition and the calendar: see schedule.
 	Fired           map[string]string `json:"fired,omitempty" gorm:"serializer:json"` // timer id → anchor it fired for
 	StageDue        *time.Time        `json:"stage_due,omitempty"`
@@ -93,6 +98,12 @@ type Project struct {
 	UpdatedAt time.Time    `json:"updated_at" gorm:"autoUpdateTime:false"`
 	Version   int64        `json:"version"` // equals the seq of the newest entry
 	Head      audit.Digest `json:"-"`       // hash of the newest entry, which therefore cannot contain it
+}
+
+// Pause is the time that an item lay shelved.
+type Pause struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
 }
 
 // Milestone is a dated step of the 时间表.
@@ -205,6 +216,36 @@ func (p *Project) Works(id UserID) bool {
 	return id != "" && (p.Owner == id || slices.Contains(p.Assistants, id))
 }
 
+// Worked reports whether the user does the project's work, or did it once.
+func (p *Project) Worked(id UserID) bool {
+	return p.Works(id) || id != "" && slices.Contains(p.Former, id)
+}
+
+// workers are those who do the project's work.
+func (p *Project) workers() []UserID {
+	if p.Owner == "" {
+		return p.Assistants
+	}
+	return append([]UserID{p.Owner}, p.Assistants...)
+}
+
+// remember notes who did the work before a change and does not do it after. Whoever was named while the item was
+// still being planned has done none.
+func (p *Project) remember(before *Project) {
+	if before.StartedAt == nil {
+		return
+	}
+	var gone []UserID
+	for _, id := range before.workers() {
+		if !p.Works(id) && !slices.Contains(p.Former, id) {
+			gone = append(gone, id)
+		}
+	}
+	if len(gone) > 0 {
+		p.Former = append(slices.Clone(p.Former), gone...)
+	}
+}
+
 // MilestonesDone counts the milestones ticked.
 func (p *Project) MilestonesDone() int {
 	n := 0
@@ -266,6 +307,7 @@ func (p Project) clone() Project {
 	p.Milestones = maps.Clone(p.Milestones)
 	p.Objections = maps.Clone(p.Objections)
 	p.Fired = maps.Clone(p.Fired)
+	p.Marks = maps.Clone(p.Marks)
 	if p.Request != nil {
 		r := *p.Request
 		r.Given = slices.Clone(r.Given)

@@ -55,6 +55,21 @@ func sensible(s *story, who engine.Actor, act engine.Act) engine.Command {
 	if act == "look_back" {
 		return engine.InspectAgain{Passed: true, Lasting: true, Note: "抽查正常"}
 	}
+	if act == "mark" {
+		kind := engine.MarkPromote
+		if left := s.p.Markable(); len(left) > 0 {
+			kind = left[0]
+		}
+		return engine.Proven(engine.MarkAs{Kind: kind, Note: "值得推广"})
+	}
+	if act == "unmark" {
+		for id, m := range s.p.Marks {
+			if m.RevokedAt == nil {
+				return engine.RevokeMark{ID: id, Note: "材料有误"}
+			}
+		}
+		return engine.RevokeMark{ID: "k0", Note: "材料有误"}
+	}
 	panic("no command for " + string(act))
 }
 

@@ -158,6 +158,7 @@ type Filter struct {
 	Overdue *bool  // recorded 逾期 under the present deadline
 	Ever    *bool  // 曾逾期: recorded 逾期 under any deadline
 	Waiting []Role // waits for an answer by one of these roles
+	Marked  bool   // with a mark (推广, 评先) that holds
 	Pending bool   // with a request that waits for an answer
 	Open    bool   // neither 已销号 nor 撤项
 	Kept    bool   // not 撤项

@@ -147,6 +147,9 @@ func (db *DB) filter(ctx context.Context, f engine.Filter) (w where, ok bool, er
 	if f.Open {
 		w.and(openSQL)
 	}
+	if f.Marked {
+		w.and("p.distinctions <> ''")
+	}
 	if f.Kept {
 		w.and("p.stage <> 'cancelled'")
 	}

@@ -17,6 +17,7 @@ var actionIcons = map[string]string{
 	"acknowledge": "writing-sign", "milestones": "calendar", "tick": "circle-check", "report": "pencil", "evidence": "upload",
 	"extend": "calendar-plus", "urge": "bell-ringing", "verify": "shield-check", "survey": "chart-bar", "object": "alert-circle",
 	"answer": "arrow-back-up", "summarize": "file-text", "look_back": "eye", "statement": "file-text",
+	"mark": "bookmark-plus", "unmark": "x",
 }
 
 // actionForm is the form for an option that the engine allows. What it asks for is all that it knows; whether it
@@ -103,6 +104,25 @@ func (c *Console) actionForm(v *visit, p *engine.Project, w *engine.Workflow, o 
 	case "answer":
 		add(field{Name: "objection", Kind: "select", Label: v.t("console.field.objection"), Choices: objectionChoices(p), Required: true})
 		area("text", "answer", "", true)
+	case "mark":
+		kinds := field{Name: "kind", Kind: "radio", Label: v.t("console.marks.kind"), Required: true}
+		for _, k := range p.Markable() {
+			kinds.Choices = append(kinds.Choices, choice{string(k), k.In(v.lang), false})
+		}
+		add(kinds)
+		area("note", "mark_note", "", true)
+	case "unmark":
+		f.Danger = true
+		given := field{Name: "mark", Kind: "select", Label: v.t("console.marks.kind"), Required: true}
+		for _, k := range engine.MarkKinds {
+			for id, m := range p.Marks {
+				if m.Kind == k && m.RevokedAt == nil {
+					given.Choices = append(given.Choices, choice{id, k.In(v.lang), false})
+				}
+			}
+		}
+		add(given)
+		area("note", "reason", "", true)
 	case "summarize":
 		area("summary", "summary", p.Summary, true)
 		area("lasting", "lasting", p.Lasting, false)
@@ -221,6 +241,10 @@ func command(act string, x url.Values) (engine.Command, error) {
 		return nil, invalid("passed", "field.empty")
 	case "look_back":
 		return lookBack(x)
+	case "mark":
+		return engine.MarkAs{Kind: engine.MarkKind(x.Get("kind")), Note: x.Get("note")}, nil
+	case "unmark":
+		return engine.RevokeMark{ID: x.Get("mark"), Note: x.Get("note")}, nil
 	case "close_poll":
 		return engine.ClosePoll{}, nil
 	case "survey":

@@ -243,6 +243,8 @@ var routes = []Route{
 	{"POST", "/lists/:id/do/:act", false, false, (*Console).listAct},
 	{"GET", "/lists/:id/bulletin", false, false, (*Console).bulletin},
 	{"GET", "/lists/:id/bulletin.xlsx", false, false, (*Console).bulletinXLSX},
+	{"GET", "/marks", false, false, (*Console).marks},
+	{"GET", "/marks.xlsx", false, false, (*Console).marksXLSX},
 	{"GET", "/needs", false, false, (*Console).needs},
 	{"GET", "/needs/new", false, false, (*Console).newNeedPage},
 	{"POST", "/needs/new", false, false, (*Console).collectNeed},

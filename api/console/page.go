@@ -152,6 +152,7 @@ var navigation = []struct {
 		{Href: "/needs", Icon: "speakerphone", Title: "console.nav.needs", Short: "console.nav.needs", Roles: []engine.Role{engine.Secretary, engine.Supervisor, engine.Leader, engine.Inspector}},
 		{Href: "/lists", Icon: "list-check", Title: "console.nav.lists", Short: "console.nav.lists_short"},
 		{Href: "/yearly", Icon: "git-merge", Title: "console.nav.yearly", Short: "console.nav.yearly", Roles: []engine.Role{engine.Secretary, engine.Supervisor, engine.Leader, engine.Inspector}},
+		{Href: "/marks", Icon: "bookmark-plus", Title: "console.nav.marks", Short: "console.nav.marks", Roles: []engine.Role{engine.Secretary, engine.Supervisor, engine.Leader, engine.Inspector}},
 		{Href: "/import", Icon: "file-spreadsheet", Title: "console.nav.import", Short: "console.nav.import", Create: true}}},
 	{"console.nav.oversight", []navItem{{Href: "/scores", Icon: "chart-bar", Title: "console.nav.scores", Short: "console.nav.scores", Aside: true},
 		{Href: "/trail", Icon: "shield-check", Title: "console.nav.trail", Short: "console.nav.trail"}}},

@@ -213,7 +213,7 @@ var emptyViews = map[string]any{
 	"scores": scoresView{Empty: &emptyView{}}, "score": scoreView{}, "score_compare": compareView{},
 	"error": errorView{}, "sign_in": signInView{}, "ledger": ledgerView{Empty: &emptyView{}}, "project": projectView{},
 	"conflict": conflictView{}, "edit": editView{}, "todo": todoView{}, "overview": overviewView{}, "trail": trailView{}, "workflows": workflowsView{},
-	"needs": needsView{Empty: &emptyView{}}, "need": needView{},
+	"marks": marksView{Empty: &emptyView{}}, "needs": needsView{Empty: &emptyView{}}, "need": needView{},
 	"workflow": workflowView{}, "lists": listsView{Empty: &emptyView{}}, "yearly": yearlyView{Empty: &emptyView{}}, "list": listView{Empty: &emptyView{}}, "notices": noticesView{Empty: &emptyView{}}, "notice_settings": mySettingsView{}, "channels": channelsView{}, "channel": channelView{}, "deliveries": deliveriesView{}, "wordings": wordingsView{},
 	"closing": closingView{}, "rate": rateView{}, "poll": pollView{}, "board": boardView{}, "board_list": boardListView{}, "certificate": certificateView{}, "bulletin": bulletinView{}, "account": accountView{}, "totp": totpView{}, "mine": mineView{}, "batch": batchView{}, "import": importView{}, "import_preview": previewView{}}
 

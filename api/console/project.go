@@ -34,6 +34,7 @@ type projectView struct {
 	Schedule                schedule
 	Route                   []routeStage
 	Extended                []extensionView
+	Given                   []markRow // 推广 and 评先, with those that were revoked
 	Needs                   []needRow // that it does something about
 	Reports                 []reportView
 	Evidence                []evidenceView
@@ -208,6 +209,9 @@ func (c *Console) showProject(v *visit, p *engine.Project, status int, a *attemp
 	view.Schedule = c.schedule(v, p, today, slices.ContainsFunc(options, func(o engine.Option) bool { return o.Act == "milestones" && o.Allowed }))
 	view.Route = c.route(v, p, w, &view.Schedule)
 	view.Extended = c.extensions(v, past.entries)
+	for _, id := range slices.SortedFunc(maps.Keys(p.Marks), func(a, b string) int { return p.Marks[a].At.Compare(p.Marks[b].At) }) {
+		view.Given = append(view.Given, c.markRow(v, p, id, p.Marks[id]))
+	}
 	needs, err := c.Engine.Needs(v.ctx, v.actor, engine.NeedFilter{Project: p.ID, Limit: engine.MaxPage})
 	if err != nil {
 		return err

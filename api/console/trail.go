@@ -39,7 +39,7 @@ var actions = []string{"create", "import", "edit", "submit", "approve", "return"
 	"back_up", "restore",
 	"summarize", "statement", "repin", "reschedule", "hand_over", "draw_up", "enlist", "delist", "carry_over",
 	"refused", "export", "verify_trail", "sign_in", "sign_out", "sign_in_begun", "set_password", "enrol_totp", "renew_recovery", "use_recovery", "remove_totp", "add_user", "disable", "enable", "grant", "revoke", "leave", "delegate", "end_delegation",
-	"collect", "accept", "decline", "merge", "tell",
+	"mark", "unmark", "collect", "accept", "decline", "merge", "tell",
 	"add_unit", "rename_unit", "move_unit", "close_unit", "reopen_unit", "issue_token", "revoke_token", "publish", "load_calendar", "alarm"}
 
 // trailFilter is what the address asks for.

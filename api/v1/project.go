@@ -84,6 +84,7 @@ type Project struct {
 	LookBack       *LookBack         `json:"look_back,omitempty" doc:"Newest confirmed look-back."`
 	LookBacks      int               `json:"look_backs" doc:"Confirmed look-backs."`
 	LookBacksLost  int               `json:"look_backs_failed" doc:"Look-backs that reopened it."`
+	Marks          []Mark            `json:"marks" doc:"推广 and 评先, with those that were revoked."`
 	LateAsks       int               `json:"late_asks" doc:"Extensions that were asked for after the deadline, and refused."`
 	NextAt         *time.Time        `json:"next_at,omitempty" doc:"When the clock will do something next."`
 	CreatedBy      Ref               `json:"created_by"`
@@ -156,6 +157,7 @@ type Objection struct {
 	Text       string     `json:"text"`
 	By         Ref        `json:"by"`
 	At         time.Time  `json:"at"`
+	Due        string     `json:"due,omitempty" doc:"Last day to answer it."`
 	Answer     string     `json:"answer,omitempty"`
 	AnsweredBy *Ref       `json:"answered_by,omitempty"`
 	AnsweredAt *time.Time `json:"answered_at,omitempty"`
@@ -218,7 +220,7 @@ func (h *handlers) project(ctx context.Context, p *engine.Project, people *names
 		StartedAt: p.StartedAt, AcknowledgedAt: p.AcknowledgedAt, Reports: p.Reports, ReportedAt: p.ReportedAt,
 		EvidenceCount: p.EvidenceCount, Summary: p.Summary, Lasting: p.Lasting, UrgedOn: p.UrgedOn.String(), Urges: p.Urges,
 		NextAt: p.NextAt, CreatedBy: people.user(ctx, p.CreatedBy), Head: p.Head.String(),
-		Milestones: milestones(p.Milestones), Objections: []Objection{},
+		Milestones: milestones(p.Milestones), Objections: []Objection{}, Marks: showMarks(ctx, p, people),
 	}
 	for _, id := range p.Assistants {
 		out.Assistants = append(out.Assistants, people.user(ctx, id))
@@ -243,7 +245,7 @@ func (h *handlers) project(ctx context.Context, p *engine.Project, people *names
 			By: people.user(ctx, s.By), At: s.At}
 	}
 	for id, o := range p.Objections {
-		out.Objections = append(out.Objections, Objection{ID: id, Text: o.Text, By: people.user(ctx, o.By), At: o.At,
+		out.Objections = append(out.Objections, Objection{ID: id, Text: o.Text, By: people.user(ctx, o.By), At: o.At, Due: o.Due.String(),
 			Answer: o.Answer, AnsweredBy: people.maybe(ctx, o.AnsweredBy), AnsweredAt: o.AnsweredAt})
 	}
 	slices.SortFunc(out.Objections, func(a, b Objection) int { return cmp.Or(a.At.Compare(b.At), byNumber(a.ID, b.ID)) })

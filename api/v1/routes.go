@@ -94,6 +94,8 @@ func Register(api huma.API, o Options) {
 
 	h.registerLists(api, op)
 	h.registerNeeds(api, op)
+	h.registerPolls(api, op)
+	h.registerMarks(api, op)
 
 	huma.Register(api, op(get, "/notices", "list-notices", "我的消息 What I am told, newest first"), h.inbox)
 	huma.Register(api, op(get, "/notices/count", "count-notices", "未读数 How many I have not read"), h.unread)
