@@ -1,10 +1,15 @@
 package storage
 
-import "gorm.io/gorm"
+import (
+	"sync"
+
+	"gorm.io/gorm"
+)
 
 // stream reads rows in the order of their subjects, a batch at a time.
 type stream[T any] struct {
 	tx      *gorm.DB
+	turn    *sync.Mutex // of the transaction, which answers one question at a time; nil: nobody else asks
 	query   string
 	after   []any
 	only    []any // behind after, for a query that wants more
@@ -19,6 +24,10 @@ type stream[T any] struct {
 // peek returns the next row, nil at the end.
 func (s *stream[T]) peek() (*T, error) {
 	if len(s.rows) == 0 && !s.done {
+		if s.turn != nil {
+			s.turn.Lock()
+			defer s.turn.Unlock()
+		}
 		var rows []T
 		if err := s.tx.Raw(s.query, append(s.after[:len(s.after):len(s.after)], s.only...)...).Scan(&rows).Error; err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -128,6 +129,7 @@ func (db *DB) Verify(ctx context.Context, opt VerifyOptions) (Report, error) {
 // the order of their ids, which is the same.
 type verifier struct {
 	tx     *gorm.DB
+	turn   sync.Mutex // of tx: entries are read ahead while rows are compared
 	opt    VerifyOptions
 	report *Report
 
@@ -157,23 +159,23 @@ func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 	v := &verifier{tx: tx, opt: opt, report: r, published: map[string]bool{}, files: map[audit.Digest]bool{}, members: map[[2]string][]byte{}}
 	id := "SELECT %s FROM %s WHERE id > ? ORDER BY id LIMIT " + strconv.Itoa(size)
 	const least = "00000000-0000-0000-0000-000000000000"
-	v.projects = stream[engine.Project]{tx: tx, query: fmt.Sprintf(id, projects.quoted(""), projects.name), after: []any{least}, size: size,
+	v.projects = stream[engine.Project]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, projects.quoted(""), projects.name), after: []any{least}, size: size,
 		subject: func(p *engine.Project) string { return p.Subject() }, next: func(p *engine.Project) []any { return []any{string(p.ID)} }}
-	v.units = stream[engine.Unit]{tx: tx, query: fmt.Sprintf(id, units.quoted(""), units.name), after: []any{least}, size: size,
+	v.units = stream[engine.Unit]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, units.quoted(""), units.name), after: []any{least}, size: size,
 		subject: func(u *engine.Unit) string { return engine.SubjectUnit + "/" + string(u.ID) }, next: func(u *engine.Unit) []any { return []any{string(u.ID)} }}
-	v.users = stream[userRow]{tx: tx, query: fmt.Sprintf(id, users.quoted(""), users.name), after: []any{least}, size: size,
+	v.users = stream[userRow]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, users.quoted(""), users.name), after: []any{least}, size: size,
 		subject: func(u *userRow) string { return engine.SubjectUser + "/" + string(u.ID) }, next: func(u *userRow) []any { return []any{string(u.ID)} }}
-	v.tokens = stream[engine.Token]{tx: tx, query: fmt.Sprintf(id, tokens.quoted(""), tokens.name), after: []any{least}, size: size,
+	v.tokens = stream[engine.Token]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, tokens.quoted(""), tokens.name), after: []any{least}, size: size,
 		subject: func(t *engine.Token) string { return engine.SubjectToken + "/" + string(t.ID) }, next: func(t *engine.Token) []any { return []any{string(t.ID)} }}
-	v.lent = stream[engine.Delegation]{tx: tx, query: fmt.Sprintf(id, delegations.quoted(""), delegations.name), after: []any{least}, size: size,
+	v.lent = stream[engine.Delegation]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, delegations.quoted(""), delegations.name), after: []any{least}, size: size,
 		subject: func(d *engine.Delegation) string { return engine.SubjectDelegation + "/" + string(d.ID) }, next: func(d *engine.Delegation) []any { return []any{string(d.ID)} }}
-	v.lists = stream[engine.List]{tx: tx, query: fmt.Sprintf(id, lists.quoted(""), lists.name), after: []any{least}, size: size,
+	v.lists = stream[engine.List]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, lists.quoted(""), lists.name), after: []any{least}, size: size,
 		subject: func(l *engine.List) string { return l.Subject() }, next: func(l *engine.List) []any { return []any{string(l.ID)} }}
-	v.needs = stream[engine.Need]{tx: tx, query: fmt.Sprintf(id, needs.quoted(""), needs.name), after: []any{least}, size: size,
+	v.needs = stream[engine.Need]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, needs.quoted(""), needs.name), after: []any{least}, size: size,
 		subject: func(n *engine.Need) string { return n.Subject() }, next: func(n *engine.Need) []any { return []any{string(n.ID)} }}
-	v.heads = stream[subjectRow]{tx: tx, query: "SELECT subject, seq, head FROM subjects WHERE subject > ? ORDER BY subject LIMIT " + strconv.Itoa(size), after: []any{""}, size: size,
+	v.heads = stream[subjectRow]{tx: tx, turn: &v.turn, query: "SELECT subject, seq, head FROM subjects WHERE subject > ? ORDER BY subject LIMIT " + strconv.Itoa(size), after: []any{""}, size: size,
 		subject: func(s *subjectRow) string { return s.Subject }, next: func(s *subjectRow) []any { return []any{s.Subject} }}
-	v.evidence = stream[engine.Evidence]{tx: tx, query: "SELECT " + evidence.quoted("") + " FROM evidence WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT " + strconv.Itoa(size),
+	v.evidence = stream[engine.Evidence]{tx: tx, turn: &v.turn, query: "SELECT " + evidence.quoted("") + " FROM evidence WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT " + strconv.Itoa(size),
 		after: []any{least, least}, size: size,
 		subject: func(e *engine.Evidence) string { return engine.SubjectProject + "/" + string(e.ProjectID) },
 		next:    func(e *engine.Evidence) []any { return []any{string(e.ProjectID), e.ID} }}
@@ -235,27 +237,55 @@ func (v *verifier) entries() error {
 	}
 	query := "SELECT " + entries.quoted("e.") + ", l.idx, l.hash FROM entries e LEFT JOIN log_leaves l ON l.entry_id = e.id WHERE (e.subject, e.seq, e.id) > (?, ?, ?)" + one +
 		" ORDER BY e.subject, e.seq, e.id LIMIT " + strconv.Itoa(v.opt.Batch)
-	after := []any{"", int64(0), "00000000-0000-0000-0000-000000000000"}
-	for {
-		batch, err := v.batch(query, append(after, only...))
-		if err != nil {
-			return fmt.Errorf("read entries: %w", err)
+	ahead, stop := v.readAhead(query, only)
+	defer stop()
+	for b := range ahead {
+		if b.err != nil {
+			return fmt.Errorf("read entries: %w", b.err)
 		}
-		for i := range batch {
-			if err := v.entry(&batch[i]); err != nil {
+		for i := range b.entries {
+			if err := v.entry(&b.entries[i]); err != nil {
 				return err
 			}
 		}
-		v.report.Checked.Entries += int64(len(batch))
+		v.report.Checked.Entries += int64(len(b.entries))
 		if v.opt.Progress != nil {
 			v.opt.Progress(v.report.Checked.Entries)
 		}
-		if len(batch) < v.opt.Batch {
-			return v.closeChain()
-		}
-		last := &batch[len(batch)-1]
-		after = []any{last.Subject, last.Seq, last.ID}
 	}
+	return v.closeChain()
+}
+
+// batch is what was read at once.
+type batch struct {
+	entries []placedEntry
+	err     error
+}
+
+// readAhead reads batch after batch while the one before is being verified: reading takes one core and verifying
+// another. stop waits until the transaction is no longer used.
+func (v *verifier) readAhead(query string, only []any) (ahead <-chan batch, stop func()) {
+	out, enough, ended := make(chan batch), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(out)
+		after := []any{"", int64(0), "00000000-0000-0000-0000-000000000000"}
+		for {
+			var b batch
+			b.entries, b.err = v.batch(query, append(after, only...))
+			select {
+			case out <- b:
+			case <-enough:
+				return
+			}
+			if b.err != nil || len(b.entries) < v.opt.Batch {
+				return
+			}
+			last := &b.entries[len(b.entries)-1]
+			after = []any{last.Subject, last.Seq, last.ID}
+		}
+	}()
+	return out, func() { close(enough); <-ended }
 }
 
 // placedEntry is an entry with its place in the log, if it has one.
@@ -267,6 +297,8 @@ type placedEntry struct {
 
 // batch scans by hand: it is most of the time that verifying takes.
 func (v *verifier) batch(query string, after []any) (out []placedEntry, err error) {
+	v.turn.Lock()
+	defer v.turn.Unlock()
 	rows, err := v.tx.Raw(query, after...).Rows()
 	if err != nil {
 		return nil, err

@@ -1,0 +1,219 @@
+//go:build bench
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"bihuan/engine"
+	"bihuan/engine/audit"
+	"bihuan/engine/audit/merkle"
+	"bihuan/storage"
+	"bihuan/storage/storagetest"
+)
+
+// TestBenchSealing compares commits while entries are sealed and signed behind them with commits while they are not,
+// turn by turn on one database.
+func TestBenchSealing(t *testing.T) {
+	db, err := storage.Open(t.Context(), storagetest.PostgresDurable(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w := newBenchWorld(t, db)
+	w.engineRate(t) // warm
+	var with, without []float64
+	var lag time.Duration
+	for range rounds {
+		x := newSeals(db, w.engine, t.TempDir(), slog.New(slog.DiscardHandler))
+		x.signed = time.Now() // a signer's folder of its own; what it signs is another matter
+		x.round(t.Context())  // what the last round without left behind
+		stop := x.start(t.Context())
+		watch, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			for ticker := time.NewTicker(50 * time.Millisecond); ; {
+				select {
+				case <-watch:
+					ticker.Stop()
+					return
+				case <-ticker.C:
+					lag = max(lag, x.sealer.Age())
+				}
+			}
+		}()
+		with = append(with, w.engineRate(t))
+		close(watch)
+		<-done
+		x.signed = time.Now()
+		stop()
+		without = append(without, w.engineRate(t))
+	}
+	ratio("commit_with_sealing_postgres", with, without)
+	fmt.Printf("  commit_with_sealing_postgres: entries were sealed within %s\n", lag.Round(time.Millisecond))
+	if n := unsealed(t, db.SQL()); n == 0 {
+		t.Error("nothing was left behind without sealing: the two were the same")
+	}
+}
+
+// benchEntries is how many entries the benchmark of verification has; BIHUAN_BENCH_ENTRIES says otherwise.
+func benchEntries(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("BIHUAN_BENCH_ENTRIES")
+	if text == "" {
+		return 1_000_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestBenchVerify verifies a million entries with the program as it is built, and says how long it took and how much
+// memory it had at most. The entries are those of a real project, again and again under other ids.
+func TestBenchVerify(t *testing.T) {
+	ctx := t.Context()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "bihuan.db")
+	db, err := storage.Open(ctx, "sqlite:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w := newBenchWorld(t, db)
+	for version := int64(1); version < 20; version++ {
+		if _, err := w.turn(ctx, w.ids[0], version); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.multiply(t, benchEntries(t))
+	began := time.Now()
+	n, err := db.NewSealer(nil).Seal(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("  verify_sqlite: %d entries were sealed in %s\n", n, time.Since(began).Round(time.Millisecond))
+	log, err := db.Log(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, _, err := merkle.OpenSigner(filepath.Join(dir, "signing"), log, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Checkpoint(ctx, func(ctx context.Context, h merkle.Hashes, size int64, _ bool) ([]byte, error) {
+		return signer.Sign(ctx, h, log, size, time.Now())
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "bihuan")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-tags", "nomsgpack", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	cmd := exec.CommandContext(ctx, binary, "audit", "verify", "--db", "sqlite:"+path, "--lang", "en")
+	began = time.Now()
+	out, err := cmd.CombinedOutput()
+	took := time.Since(began)
+	// The key was made behind the trail's back, which is the one thing to be found.
+	if cmd.ProcessState == nil || strings.Count(string(out), "tampered: ") != 1 || !bytes.Contains(out, []byte("not one that the trail tells of")) {
+		t.Fatalf("%v\n%.2000s", err, out)
+	}
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	fmt.Printf("figure verify_sqlite_seconds %.1f\nfigure verify_sqlite_mebibytes %d\n", took.Seconds(), usage.Maxrss>>10)
+	fmt.Printf("  verify_sqlite: %d entries, %.0f/s, %.1f s of processor time\n", n, float64(n)/took.Seconds(), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
+}
+
+// multiply makes copies of the first project with its chain, until there are that many entries.
+func (w *benchWorld) multiply(t *testing.T, entries int) {
+	t.Helper()
+	ctx := t.Context()
+	page, err := w.db.Entries(ctx, engine.EntryFilter{Subject: "project/" + string(w.ids[0]), OldestFirst: true, Limit: engine.MaxPage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := w.db.Project(ctx, w.ids[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var columns []string
+	rows, err := w.db.SQL().QueryContext(ctx, "SELECT name FROM pragma_table_info('projects')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		columns = append(columns, `"`+name+`"`)
+	}
+	if err := rows.Close(); err != nil {
+		t.Fatal(err)
+	}
+	chosen := strings.NewReplacer(`"id"`, "?1", `"number"`, "?2", `"head"`, "?3").Replace(strings.Join(columns, ", "))
+	tx, err := w.db.SQL().BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepare := func(text string) *sql.Stmt {
+		s, err := tx.PrepareContext(ctx, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	project := prepare("INSERT INTO projects (" + strings.Join(columns, ", ") + ") SELECT " + chosen + " FROM projects WHERE id = ?4")
+	entry := prepare(`INSERT INTO entries (id, log, at, subject, seq, prev, hash, actor_id, actor_role, action, unit_id, from_stage, to_stage, version, bytes)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	for made, serial := len(page.Items), 0; made < entries; made, serial = made+len(page.Items), serial+1 {
+		id := w.engine.NewID()
+		number := fmt.Sprintf("%s%0*d", p.Number[:2], len(p.Number)-2, serial+1_000_000)[:len(p.Number)]
+		var prev audit.Digest
+		subject := "project/" + id
+		for _, e := range page.Items {
+			own := w.engine.NewID()
+			b := bytes.ReplaceAll(e.Bytes, []byte(p.ID), []byte(id))
+			b = bytes.ReplaceAll(b, []byte(e.ID), []byte(own))
+			b = bytes.ReplaceAll(b, []byte(p.Number), []byte(number))
+			if !e.Prev.IsZero() {
+				b = bytes.ReplaceAll(b, []byte(e.Prev.String()), []byte(prev.String()))
+			}
+			hash := audit.HashEntry(b)
+			before, err := prev.Value()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := entry.ExecContext(ctx, own, e.Log, e.At, subject, e.Seq, before, hash[:], e.Actor.ID, e.Actor.Role, e.Action, e.Unit, e.From, e.To, e.Version, b); err != nil {
+				t.Fatal(err)
+			}
+			prev = hash
+		}
+		if _, err := project.ExecContext(ctx, id, number, prev[:], string(p.ID)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
