@@ -17,6 +17,7 @@ type unitCmd struct {
 	List   unitListCmd   `cmd:""`
 	Move   unitMoveCmd   `cmd:""`
 	Rename unitRenameCmd `cmd:""`
+	Import unitImportCmd `cmd:""`
 }
 
 type unitAddCmd struct {
@@ -90,6 +91,7 @@ type userCmd struct {
 	Disable  userDisableCmd  `cmd:""`
 	Enable   userEnableCmd   `cmd:""`
 	Leave    userLeaveCmd    `cmd:""`
+	Import   userImportCmd   `cmd:""`
 
 	ResetTOTP userResetTOTPCmd `cmd:"" name:"reset-totp"`
 }

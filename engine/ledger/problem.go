@@ -21,6 +21,7 @@ const (
 	KeyBadWorkbook    = "ledger.bad_workbook"     //
 	KeyNoSheet        = "ledger.no_sheet"         // sheet, sheets
 	KeyNoHeader       = "ledger.no_header"        // seen, expected
+	KeyNoTableHeader  = "ledger.no_table_header"  // expected
 	KeyTooManyRows    = "ledger.too_many_rows"    // limit
 	KeyTooManyColumns = "ledger.too_many_columns" // limit
 	KeyTooManyCells   = "ledger.too_many_cells"   // limit
@@ -69,7 +70,7 @@ const (
 // Keys lists every message key that this package can produce, for the test that compares it with the catalogue.
 var Keys = []string{
 	KeyFileTooLarge, KeyUnzipTooLarge, KeyEmpty, KeyEncrypted, KeyOldExcel, KeyWebPage, KeyNotTable, KeyBadWorkbook,
-	KeyNoSheet, KeyNoHeader, KeyTooManyRows, KeyTooManyColumns, KeyTooManyCells, KeyCellTooLong, KeyQuoteUnclosed,
+	KeyNoSheet, KeyNoHeader, KeyNoTableHeader, KeyTooManyRows, KeyTooManyColumns, KeyTooManyCells, KeyCellTooLong, KeyQuoteUnclosed,
 	KeyQuoteStray, KeyNoRows,
 	KeyNoTitle, KeyDeadlineUnreadable, KeyDeadlineInvalid, KeyDeadlineNoYear, KeyDeadlineNoTerm, KeyDeadlineNumber,
 	KeyDeadlineAmbiguous, KeyBadCharacters, KeyFormulaError, KeyFormulaNoValue,

@@ -23,57 +23,78 @@ const (
 )
 
 // readWorkbook reads the named sheet, or the first visible one with a header row.
-func readWorkbook(name string, data []byte, o Options) (l *Ledger, err error) {
-	defer func() {
-		// The library trusts indexes inside the file in places; a forged file must not bring the server down.
-		if p := recover(); p != nil {
-			l, err = nil, badWorkbook(fmt.Errorf("panic: %v", p))
-		}
-	}()
-	pkg, err := openPackage(data, o)
-	if err != nil {
-		return nil, err
-	}
-	options := excelize.Options{RawCellValue: true, UnzipSizeLimit: maxUnzip, UnzipXMLSizeLimit: maxInRAM}
-	if pkg.spills {
-		// The library forgets its temporary files when opening fails half way; a folder of our own does not.
-		if options.TmpDir, err = os.MkdirTemp("", "ledger-"); err != nil {
-			return nil, badWorkbook(err)
-		}
-		defer os.RemoveAll(options.TmpDir)
-	}
-	f, err := excelize.OpenReader(bytes.NewReader(data), options)
-	if err != nil {
-		return nil, badWorkbook(err)
-	}
-	defer f.Close()
-
-	names, err := pkg.choose(o.Sheet)
-	if err != nil {
-		return nil, err
-	}
+func readWorkbook(name string, data []byte, o Options) (*Ledger, error) {
+	var l *Ledger
 	var first error
-	for _, sheet := range names {
-		t, err := pkg.read(f, sheet, o)
-		if err != nil {
-			return nil, err
-		}
-		if h, ok := findHeader(t); ok {
-			if o.Sheet == "" {
-				t.others = slices.DeleteFunc(slices.Clone(names), func(s string) bool { return s == sheet })
+	err := eachSheet(data, o, func(t *table, names []string) (bool, error) {
+		h, ok := findHeader(t)
+		if !ok {
+			if first == nil && len(t.rows) > 0 {
+				first = noHeader(t)
 			}
-			return assemble(name, t, h, o)
+			return false, nil
 		}
-		if first == nil && len(t.rows) > 0 {
-			first = noHeader(t)
+		if o.Sheet == "" {
+			t.others = slices.DeleteFunc(slices.Clone(names), func(s string) bool { return s == t.sheet })
 		}
-	}
-	if first == nil {
+		var err error
+		l, err = assemble(name, t, h, o)
+		return true, err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case l != nil:
+		return l, nil
+	case first == nil:
 		first = fail(KeyEmpty, 0)
 	}
 	return nil, first
 }
 
+// eachSheet reads the named sheet, or every visible one, until take has what it wants.
+func eachSheet(data []byte, o Options, take func(t *table, names []string) (done bool, err error)) (err error) {
+	defer func() {
+		// The library trusts indexes inside the file in places; a forged file must not bring the server down.
+		if p := recover(); p != nil {
+			err = badWorkbook(fmt.Errorf("panic: %v", p))
+		}
+	}()
+	pkg, err := openPackage(data, o)
+	if err != nil {
+		return err
+	}
+	options := excelize.Options{RawCellValue: true, UnzipSizeLimit: maxUnzip, UnzipXMLSizeLimit: maxInRAM}
+	if pkg.spills {
+		// The library forgets its temporary files when opening fails half way; a folder of our own does not.
+		if options.TmpDir, err = os.MkdirTemp("", "ledger-"); err != nil {
+			return badWorkbook(err)
+		}
+		defer os.RemoveAll(options.TmpDir)
+	}
+	f, err := excelize.OpenReader(bytes.NewReader(data), options)
+	if err != nil {
+		return badWorkbook(err)
+	}
+	defer f.Close()
+
+	names, err := pkg.choose(o.Sheet)
+	if err != nil {
+		return err
+	}
+	for _, sheet := range names {
+		t, err := pkg.read(f, sheet, o)
+		if err != nil {
+			return err
+		}
+		if done, err := take(t, names); done || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// badWorkbook tells why a workbook cannot be read.
 func badWorkbook(cause error) *Error {
 	e := fail(KeyBadWorkbook, 0)
 	if errors.Is(cause, zip.ErrAlgorithm) || errors.Is(cause, excelize.ErrWorkbookPassword) {

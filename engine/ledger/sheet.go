@@ -1,0 +1,93 @@
+package ledger
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Sheet is a plain table out of a file: the texts under a header, and nothing guessed.
+type Sheet struct {
+	Name     string   // the sheet's name, "" for CSV
+	Header   []string // as written, in one line
+	Rows     []SheetRow
+	Problems []Problem // cells that cannot be read
+}
+
+// SheetRow is one row with content.
+type SheetRow struct {
+	Number int      // 1-based row in the sheet, as a person would count it
+	Cells  []string // in the order of the header; trimmed
+}
+
+// ReadSheet reads a table with the same limits as Read, and as strictly: formulas are never evaluated. is tells whether
+// a row is the header; the first such row among the topmost, on the first sheet that has one, is it. The error is
+// always an *Error.
+func ReadSheet(data []byte, o Options, is func(header []string) bool) (*Sheet, error) {
+	o = o.withDefaults()
+	if len(data) > MaxFile {
+		return nil, fail(KeyFileTooLarge, 0, "limit", MaxFile>>20)
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, fail(KeyEmpty, 0)
+	}
+	var out *Sheet
+	take := func(t *table, _ []string) (bool, error) {
+		var err error
+		out, err = t.under(is)
+		return out != nil, err
+	}
+	if bytes.HasPrefix(data, []byte("PK\x03\x04")) || bytes.HasPrefix(data, []byte("PK\x05\x06")) {
+		if err := eachSheet(data, o, take); err != nil {
+			return nil, err
+		}
+	} else {
+		if err := refuseForeign(data); err != nil {
+			return nil, err
+		}
+		t, err := readCSV(data, o)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := take(t, nil); err != nil {
+			return nil, err
+		}
+	}
+	if out == nil {
+		return nil, fail(KeyNoTableHeader, 0)
+	}
+	return out, nil
+}
+
+// under returns what stands under the header, nil if the table has none.
+func (t *table) under(is func(header []string) bool) (*Sheet, error) {
+	for i := range min(headerRows, len(t.rows)) {
+		header := make([]string, len(t.rows[i].cells))
+		for c, text := range t.rows[i].cells {
+			header[c] = oneLine(text)
+		}
+		if !is(header) {
+			continue
+		}
+		out := &Sheet{Name: t.sheet, Header: header}
+		for _, row := range t.rows[i+1:] {
+			cells := make([]string, len(header))
+			for c := range cells {
+				cells[c] = row.at(c)
+				if row.flags[c]&flagError != 0 {
+					out.Problems = append(out.Problems, Problem{Row: row.number, Column: header[c], Key: KeyFormulaError, Text: cells[c]})
+				}
+				if cells[c] == "" && row.flags[c]&flagFormula != 0 {
+					out.Problems = append(out.Problems, Problem{Row: row.number, Column: header[c], Key: KeyFormulaNoValue})
+				}
+			}
+			if strings.TrimSpace(strings.Join(cells, "")) != "" {
+				out.Rows = append(out.Rows, SheetRow{row.number, cells})
+			}
+		}
+		if len(out.Rows) == 0 {
+			return nil, fail(KeyNoRows, t.rows[i].number)
+		}
+		return out, nil
+	}
+	return nil, nil
+}
