@@ -163,26 +163,13 @@ func (x *exporter) each(do func(*entryRow, *int64) error) error {
 		x.only + " ORDER BY e.subject, e.seq, e.id LIMIT " + strconv.Itoa(size)
 	after := []any{"", int64(0), "00000000-0000-0000-0000-000000000000"}
 	for {
-		n := 0
 		var e entryRow
 		rows, err := x.tx.Raw(query, append(after[:3:3], x.args...)...).Rows()
 		if err != nil {
 			return err
 		}
-		type placed struct {
-			entryRow
-			idx *int64
-		}
-		var batch []placed
-		for rows.Next() {
-			var p placed
-			if err := rows.Scan(&p.ID, &p.Subject, &p.Seq, &p.Bytes, &p.idx); err != nil {
-				return errors.Join(err, rows.Close())
-			}
-			batch = append(batch, p)
-			n++
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		batch, err := readPlaced(rows)
+		if err != nil {
 			return err
 		}
 		for i := range batch {
@@ -191,11 +178,30 @@ func (x *exporter) each(do func(*entryRow, *int64) error) error {
 			}
 			e = batch[i].entryRow
 		}
-		if n < size {
+		if len(batch) < size {
 			return nil
 		}
 		after = []any{e.Subject, e.Seq, e.ID}
 	}
+}
+
+// placed is an entry with its place in the log.
+type placed struct {
+	entryRow
+	idx *int64
+}
+
+func readPlaced(rows *sql.Rows) ([]placed, error) {
+	defer rows.Close()
+	var out []placed
+	for rows.Next() {
+		var p placed
+		if err := rows.Scan(&p.ID, &p.Subject, &p.Seq, &p.Bytes, &p.idx); err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, rows.Err()
 }
 
 // place writes where an entry stands, with its proof in a part of the trail.

@@ -62,7 +62,7 @@ func fill[T any](ctx context.Context, db *DB, t table, made iter.Seq[*T]) error 
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
 	stmt, err := tx.PrepareContext(ctx, t.insert())
 	if err != nil {
 		return err

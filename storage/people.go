@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -116,7 +117,7 @@ func (db *DB) people(ctx context.Context, query string, args ...any) ([]engine.U
 
 // notOr is err, unless it says that there is nothing.
 func notOr(err error) error {
-	if err == engine.ErrNotFound {
+	if errors.Is(err, engine.ErrNotFound) {
 		return nil
 	}
 	return err
