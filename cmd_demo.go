@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"bihuan/api/auth"
@@ -86,8 +87,11 @@ func (x *demoCmd) Run(ctx context.Context, s *session) error {
 	if x.Exit {
 		return nil
 	}
-	sv := &server{session: s, config: c, log: newLog(c.Log, s.err), demo: true}
+	sv := &server{session: s, config: c, log: newLog(c.Log, s.err), demo: new(stageClock)}
 	if err := sv.prepare(ctx); err != nil {
+		return errors.Join(err, sv.close())
+	}
+	if err := sv.demo.resume(ctx, sv.db); err != nil {
 		return errors.Join(err, sv.close())
 	}
 	return errors.Join(sv.serve(ctx), sv.close())
@@ -235,7 +239,40 @@ func (s *session) seats(ctx context.Context, e *engine.Engine) error {
 }
 
 // chairs are the demo's seats, for visitors of the console.
-type chairs struct{ door *auth.Door }
+type chairs struct {
+	door   *auth.Door
+	engine *engine.Engine
+	clock  *stageClock
+}
+
+// stageClock is the demo's: the machine's, and ahead by the days that visitors let go by, because some steps take
+// days, whatever people do.
+type stageClock struct{ ahead atomic.Int64 }
+
+func (c *stageClock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// resume goes on from the newest entry where a demo that is opened again had let days go by: time never runs back.
+func (c *stageClock) resume(ctx context.Context, db *storage.DB) error {
+	page, err := db.Entries(ctx, engine.EntryFilter{Limit: 1})
+	if err != nil || len(page.Items) == 0 {
+		return err
+	}
+	if ahead := time.Until(page.Items[0].At); ahead > 0 {
+		c.ahead.Store(int64(ahead))
+	}
+	return nil
+}
+
+// Pass lets days go by, one after the other: on each of them the clock does what falls due.
+func (x chairs) Pass(ctx context.Context, days int) error {
+	for range days {
+		x.clock.ahead.Add(int64(24 * time.Hour))
+		if _, err := x.engine.Sweep(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Seats lists the cast.
 func (chairs) Seats() []console.Seat {

@@ -69,6 +69,11 @@ func newLog(c config.Log, w io.Writer) *slog.Logger {
 
 // newEngine makes an engine as the set-up says.
 func newEngine(ctx context.Context, db *storage.DB, c config.Config, log *slog.Logger) (*engine.Engine, error) {
+	return newEngineAt(ctx, db, c, log, nil)
+}
+
+// newEngineAt is newEngine with a time of its own, or the machine's if now is nil.
+func newEngineAt(ctx context.Context, db *storage.DB, c config.Config, log *slog.Logger, now func() time.Time) (*engine.Engine, error) {
 	where, err := site(c)
 	if err != nil {
 		return nil, err
@@ -77,7 +82,7 @@ func newEngine(ctx context.Context, db *storage.DB, c config.Config, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	return engine.New(ctx, engine.Config{Store: db, Compile: workflows.Compile, Site: where, Log: log, Secrets: box})
+	return engine.New(ctx, engine.Config{Store: db, Compile: workflows.Compile, Site: where, Log: log, Secrets: box, Now: now})
 }
 
 // server is a running "serve".
@@ -93,7 +98,7 @@ type server struct {
 	notifier *notify.Notifier
 	hub      *notify.Hub
 	seals    *seals
-	demo     bool // visitors choose a seat instead of signing in
+	demo     *stageClock // of the demo, in which visitors choose a seat instead of signing in; nil elsewhere
 	open     []net.Listener
 	alarms   alarms
 	archived prometheus.Counter // messages that moved to the archive
@@ -114,7 +119,11 @@ func (sv *server) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if sv.engine, err = newEngine(ctx, sv.db, c, sv.log); err != nil {
+	var now func() time.Time
+	if sv.demo != nil {
+		now = sv.demo.now
+	}
+	if sv.engine, err = newEngineAt(ctx, sv.db, c, sv.log, now); err != nil {
 		return err
 	}
 	if err := publishAll(ctx, sv.engine, c.Workflows, sv.log); err != nil {
@@ -132,18 +141,18 @@ func (sv *server) prepare(ctx context.Context) error {
 	}
 	policy := auth.Profiles[c.Passwords]
 	policy.Words = []string{c.Organisation}
-	if sv.door, err = auth.New(auth.Config{Engine: sv.engine, Store: sv.db, Policy: policy, Log: sv.log, Issuer: c.Organisation, SecondFactor: roles(c.SignIn.Roles())}); err != nil {
+	if sv.door, err = auth.New(auth.Config{Engine: sv.engine, Now: time.Now, Store: sv.db, Policy: policy, Log: sv.log, Issuer: c.Organisation, SecondFactor: roles(c.SignIn.Roles())}); err != nil {
 		return err
 	}
-	pages := &console.Options{Live: sv.hub, PublicURL: c.PublicURL, Tray: evidence, Door: sv.door, Views: sv.db, Verify: verification(sv.db, c.Signing, c.Files), Compare: compare, Site: c.Organisation, Board: c.Board || sv.demo}
-	if sv.demo {
-		pages.Seats = chairs{sv.door}
+	pages := &console.Options{Live: sv.hub, PublicURL: c.PublicURL, Tray: evidence, Door: sv.door, Views: sv.db, Verify: verification(sv.db, c.Signing, c.Files), Compare: compare, Site: c.Organisation, Board: c.Board || sv.demo != nil, Now: now}
+	if sv.demo != nil {
+		pages.Seats = chairs{sv.door, sv.engine, sv.demo}
 	}
 	sv.archived = prometheus.NewCounter(prometheus.CounterOpts{Name: "bihuan_deliveries_archived_total", Help: "Messages that moved to the archive."})
 	sv.alarms, sv.seals = newAlarms(), newSeals(sv.db, sv.engine, c.Signing, sv.log)
 	sv.api, err = api.New(api.Options{
 		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Notifier: sv.notifier, Ready: sv.ready, Warnings: sv.seals.warnings, Trail: publicTrail{sv.db}, Log: sv.log,
-		Language: c.Language, Version: buildVersion(), Console: pages,
+		Language: c.Language, Version: buildVersion(), Console: pages, Now: now,
 		Sheets: workflows.Sheets(), ParseSheet: workflows.ParseSheet,
 		Limits:     api.Limits{Body: int64(c.Limits.Body), Upload: int64(c.Limits.Upload), Rate: c.Limits.Rate},
 		Collectors: append(sv.alarms.collectors(), notifyMetrics{sv.notifier}, sv.archived, sv.seals, collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),

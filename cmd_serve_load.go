@@ -182,7 +182,7 @@ func newDays(c *calendar.Calendar, days []calendar.Day) []calendar.Day {
 // firstSteps tells visitors of the demo where it is, and an installation without people how to make the first; there
 // is no default account.
 func (sv *server) firstSteps(ctx context.Context) error {
-	if sv.demo {
+	if sv.demo != nil {
 		sv.say("demo.serving", "addr", sv.open[0].Addr())
 	}
 	token, until, err := sv.door.SetupToken(ctx)

@@ -201,6 +201,24 @@ func TestDemoSeats(t *testing.T) {
 	if status, _, _ := v.open("/seat", url.Values{"login": {"operator"}}); status != http.StatusForbidden {
 		t.Errorf("a seat that is none answers %d", status)
 	}
+	// What takes days need not: visitors let them go by, and stay signed in.
+	day := func() string {
+		_, _, page := v.open("/todo", nil)
+		return regexp.MustCompile(`演示里的今天：([0-9-]+)`).FindString(page)
+	}
+	if before, after := day(), ""; before == "" {
+		t.Error("the demo does not say what day it is")
+	} else if _, at, _ := v.open("/seat", url.Values{"days": {"7"}, "next": {"/todo"}}); at != "/todo" {
+		t.Errorf("letting a week go by leads to %s", at)
+	} else if after = day(); after <= before {
+		t.Errorf("a week after %q is %q", before, after)
+	}
+	if status, _, _ := v.open("/seat", url.Values{"days": {"400"}}); status != http.StatusUnprocessableEntity {
+		t.Errorf("400 days at once answer %d", status)
+	}
+	if status, at, _ := v.open("/seat", nil); status != http.StatusOK || at != "/overview" { // a form's address, opened by hand
+		t.Errorf("the address of a form answers %d at %s", status, at)
+	}
 	for _, path := range []string{"/overview", "/todo", "/ledger", "/trail", "/workflows"} {
 		if status, at, _ := v.open(path, nil); status != http.StatusOK || at != path {
 			t.Errorf("%s answers %d at %s", path, status, at)

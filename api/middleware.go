@@ -194,10 +194,14 @@ func (s *Server) unauthorized(c *gin.Context, key string) {
 	refuse(c, &problem.Refusal{Status: http.StatusUnauthorized, Key: key})
 }
 
+// wantsPage tells whether a browser asks for something that could be a page.
+func (s *Server) wantsPage(c *gin.Context) bool {
+	return s.console != nil && strings.Contains(c.GetHeader("Accept"), "text/html") && !strings.HasPrefix(c.Request.URL.Path, "/api/")
+}
+
 // noRoute answers an address that does not exist, browsers with a page.
 func (s *Server) noRoute(c *gin.Context) {
-	browser := strings.Contains(c.GetHeader("Accept"), "text/html") && !strings.HasPrefix(c.Request.URL.Path, "/api/")
-	if s.console != nil && browser {
+	if s.wantsPage(c) {
 		s.console.NotFound(c)
 		return
 	}
@@ -209,6 +213,10 @@ func noRoute(c *gin.Context) {
 }
 
 // noMethod answers a method that an address does not have; gin has set Allow.
-func noMethod(c *gin.Context) {
+func (s *Server) noMethod(c *gin.Context) {
+	if c.Request.Method == http.MethodGet && s.wantsPage(c) {
+		s.console.OnlyPosted(c)
+		return
+	}
 	refuse(c, &problem.Refusal{Status: http.StatusMethodNotAllowed, Key: "api.no_method"})
 }

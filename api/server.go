@@ -244,7 +244,7 @@ func (s *Server) build() error {
 	}
 	e.Use(s.observe, s.recoverPanic, secure)
 	e.NoRoute(s.noRoute)
-	e.NoMethod(noMethod)
+	e.NoMethod(s.noMethod)
 	s.handler = e
 	if err := s.layConsole(e); err != nil {
 		return err

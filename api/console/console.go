@@ -16,7 +16,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,6 +73,8 @@ type Seats interface {
 	Seats() []Seat
 	// Sit opens a session for the login without a password, and refuses every login that is not in Seats.
 	Sit(ctx context.Context, login, addr string) (cookie string, err error)
+	// Pass lets days go by in the demo, so that what takes days can be seen at once.
+	Pass(ctx context.Context, days int) error
 }
 
 // Options is what a Console is made of.
@@ -304,6 +308,16 @@ func (c *Console) NotFound(g *gin.Context) {
 		return
 	}
 	c.fail(v, &engine.Error{Kind: engine.NotFound, Key: "console.error.no_page"})
+}
+
+// OnlyPosted leads somebody who opens the address that a form was sent to, as reloading a refused form by hand does, to
+// the page that the form stands on.
+func (c *Console) OnlyPosted(g *gin.Context) {
+	to := "/"
+	if parts := strings.SplitN(g.Request.URL.Path, "/", 4); len(parts) == 4 { // "", projects, id, …
+		to = "/" + parts[1] + "/" + url.PathEscape(parts[2])
+	}
+	c.visit(g).redirect(to)
 }
 
 // Fail answers with an error that came up outside of the pages, such as a panic, as a page.

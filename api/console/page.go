@@ -114,6 +114,7 @@ type frame struct {
 	Initial     string
 	Role        string // what the person is, in words
 	Demo        bool   // people may change seats
+	Today       string // in the demo, whose days visitors may let go by
 	Seats       []seatView
 	CanCreate   bool
 	Live        bool   // there is a stream of signals
@@ -197,6 +198,9 @@ func (c *Console) frame(v *visit, title string, main any) frame {
 		}
 	}
 	f.Seats = c.seatViews(v)
+	if f.Demo {
+		f.Today = c.today().String()
+	}
 	f.Done = v.said()
 	return f
 }

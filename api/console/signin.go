@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"bihuan/api/auth"
@@ -130,10 +131,21 @@ func (c *Console) signOut(v *visit) error {
 	return nil
 }
 
-// sit changes the seat, in the demo alone.
+// sit changes the seat or lets days go by, in the demo alone.
 func (c *Console) sit(v *visit) error {
 	if c.Seats == nil {
 		return &engine.Error{Kind: engine.NotFound, Key: "console.error.no_page"}
+	}
+	if days, ok := v.g.GetPostForm("days"); ok {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 1 || n > 7 {
+			return invalid("days", "api.bad_value")
+		}
+		if err := c.Seats.Pass(v.ctx, n); err != nil {
+			return err
+		}
+		v.redirect(local(v.g.PostForm("next"), "/"))
+		return nil
 	}
 	cookie, err := c.Seats.Sit(v.ctx, v.g.PostForm("login"), v.g.ClientIP())
 	if err != nil {

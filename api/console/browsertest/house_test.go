@@ -204,6 +204,8 @@ func (seats) Seats() []console.Seat {
 	return out
 }
 
+func (seats) Pass(context.Context, int) error { return engine.ErrNotFound }
+
 func (s seats) Sit(ctx context.Context, login, _ string) (string, error) {
 	if !slices.ContainsFunc(plan.Cast, func(p plan.Person) bool { return p.Login == login }) {
 		return "", engine.ErrNotFound
