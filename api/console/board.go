@@ -49,8 +49,15 @@ func (b *boards) page(key string) *boardPage {
 // boardView is the public list of lists.
 type boardView struct {
 	Site  string
-	Rows  []listRow
+	Unit  string // whose lists alone are shown, "" for all
+	Rows  []boardRow
 	Empty bool
+}
+
+// boardRow is a list with the address of its unit's board.
+type boardRow struct {
+	listRow
+	UnitHref string
 }
 
 // boardListView is one list as everybody may see it: what was promised and what has come of it. No person is named.
@@ -77,15 +84,31 @@ var publicStates = []engine.ListState{engine.ListPublished, engine.ListReconcili
 
 // board is the public board, where the site has switched it on.
 func (c *Console) board(v *visit) error {
-	return c.cached(v, "board", "console.board.title", func(ctx context.Context) (any, error) {
-		page, err := c.Engine.Lists(ctx, engine.Public(), engine.ListFilter{State: publicStates, Limit: engine.MaxPage})
+	unit := v.g.Query("unit")
+	return c.cached(v, "board", unit, func(ctx context.Context) (any, error) {
+		f := engine.ListFilter{State: publicStates, Limit: engine.MaxPage}
+		view := boardView{Site: c.Site}
+		if unit != "" {
+			if !isID(unit) {
+				return nil, &engine.Error{Kind: engine.NotFound, Key: "lists.unknown"}
+			}
+			f.Unit = engine.UnitID(unit)
+		}
+		page, err := c.Engine.Lists(ctx, engine.Public(), f)
 		if err != nil {
 			return nil, err
 		}
-		view := boardView{Site: c.Site, Empty: len(page.Items) == 0}
+		if unit != "" {
+			if len(page.Items) == 0 { // a unit without a public list is nobody's to ask for
+				return nil, &engine.Error{Kind: engine.NotFound, Key: "lists.unknown"}
+			}
+			view.Unit = c.names.unit(v, f.Unit)
+		}
+		view.Empty = len(page.Items) == 0
 		for i := range page.Items {
 			l := &page.Items[i]
-			view.Rows = append(view.Rows, listRow{ID: string(l.ID), Number: l.Number, Name: l.Name, Unit: c.names.unit(v, l.UnitID), Period: listPeriod(l), State: v.stateTag(l.State), Items: len(l.Items)})
+			view.Rows = append(view.Rows, boardRow{listRow{ID: string(l.ID), Number: l.Number, Name: l.Name, Unit: c.names.unit(v, l.UnitID), Period: listPeriod(l), State: v.stateTag(l.State), Items: len(l.Items)},
+				"/board?unit=" + string(l.UnitID)})
 		}
 		return view, nil
 	})
@@ -97,7 +120,7 @@ func (c *Console) boardList(v *visit) error {
 	if !isID(id) {
 		return &engine.Error{Kind: engine.NotFound, Key: "lists.unknown"}
 	}
-	return c.cached(v, "board_list", "console.board.title", func(ctx context.Context) (any, error) {
+	return c.cached(v, "board_list", "", func(ctx context.Context) (any, error) {
 		r, err := c.Engine.Reconcile(ctx, engine.Public(), engine.ListID(id))
 		if err != nil {
 			return nil, err
@@ -129,13 +152,13 @@ func (c *Console) boardList(v *visit) error {
 }
 
 // cached answers with a page that is rendered at most once in a while for everybody. Nothing on it depends on who
-// asks but the language.
-func (c *Console) cached(v *visit, name, title string, read func(ctx context.Context) (any, error)) error {
+// asks but the language; part tells pages of one address apart.
+func (c *Console) cached(v *visit, name, part string, read func(ctx context.Context) (any, error)) error {
 	if !c.Board {
 		return notFound()
 	}
 	v.user, v.actor, v.theme, v.large = engine.User{}, engine.Actor{}, "", false
-	p := c.shown.page(v.lang + " " + v.g.Request.URL.Path)
+	p := c.shown.page(v.lang + " " + v.g.Request.URL.Path + " " + part)
 	now := c.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,7 +168,7 @@ func (c *Console) cached(v *visit, name, title string, read func(ctx context.Con
 			return err
 		}
 		var b bytes.Buffer
-		if err := c.pages[v.lang][name].ExecuteTemplate(&b, "layout", c.frame(v, v.t(title), view)); err != nil {
+		if err := c.pages[v.lang][name].ExecuteTemplate(&b, "layout", c.frame(v, v.t("console.board.title"), view)); err != nil {
 			return fmt.Errorf("page %s: %w", name, err)
 		}
 		var z bytes.Buffer

@@ -107,6 +107,19 @@ func TestBoard(t *testing.T) {
 		t.Errorf("the board answers %d, or shows a draft", a.Code)
 	}
 	checkPage(t, "/board", a)
+	unit := w.ask(t, "", "/board?unit="+string(running.UnitID), nil)
+	checkPage(t, "/board?unit=…", unit)
+	if unit.Code != http.StatusOK || !strings.Contains(unit.body, running.Name) || !strings.Contains(unit.body, "看全部单位") {
+		t.Errorf("the unit's board answers %d", unit.Code)
+	}
+	for _, id := range []string{"x", "01a20acd-0000-7000-8000-000000000000"} {
+		if a := w.ask(t, "", "/board?unit="+id, nil); a.Code != http.StatusNotFound {
+			t.Errorf("the board of a unit that is none answers %d", a.Code)
+		}
+	}
+	if a := w.ask(t, "zhang", "/lists", nil); !strings.Contains(a.body, `href="/board"`) {
+		t.Error("nothing leads to the board")
+	}
 	a = w.ask(t, "zhang", "/board/"+string(running.ID), nil)
 	checkPage(t, "/board/…", a)
 	if a.Code != http.StatusOK || !strings.Contains(a.body, "逾期") {

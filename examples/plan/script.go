@@ -38,6 +38,8 @@ func script() []event {
 	add(rated(24, "list", "zhou", 58, 23, 9, 3, 1, "教学楼一楼大厅现场测评，发放 100 份，收回 94 份")...)
 	add(struckOff(27, "list", "zhou", "首期清单 21 项全部公布，师生可以逐项查询进度", "清单每双月编制一次，写入《学校议事规则》")...)
 
+	add(cmd(33, "li", "list", engine.MarkAs{Kind: engine.MarkPromote, Note: "做法简单，各学院都可以照着办"}))
+
 	// 四个一志愿服务: on time too.
 	add(handOut("four", "chen", "党员服务时长不均，有人全年不足 20 小时", "每位党员全年服务不少于 20 小时", 0, 36)...)
 	add(report(10, "four", "chen", 45, "已开展授课 26 次、义务劳动 3 次"), report(15, "four", "chen", 90, "结对宿舍 41 间"))
@@ -45,6 +47,7 @@ func script() []event {
 	add(check(20, "four", true, "抽查 20 名党员的服务记录，均与登记一致"))
 	add(rated(27, "four", "chen", 40, 30, 12, 4, 0, "线上问卷 86 份")...)
 	add(struckOff(31, "four", "chen", "全校 312 名党员全部完成", "服务时长计入民主评议")...)
+	add(cmd(36, "wang", "four", engine.InspectAgain{Passed: true, Lasting: true, Note: "抽查 10 名党员的记录，服务时长已计入民主评议"}), cmd(37, "li", "four", engine.Approve{Note: "同意"}))
 
 	// 联系基层制度: done after its deadline; closed out with the mark 曾逾期.
 	add(handOut("contact", "zhou", "基层反映问题渠道少", "班子成员每人联系一个支部、完成一篇调研报告", 1, 18)...)
