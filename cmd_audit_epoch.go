@@ -19,7 +19,7 @@ type auditEpochCmd struct {
 
 // Help returns the examples.
 func (auditEpochCmd) Help() string {
-	return "bihuan audit epoch --db sqlite:bihuan.db --approved wang --approved zhao --note \"disk failure on 2 March; restored from the backup of 1 March\""
+	return "bihuan audit epoch --db sqlite:bihuan.db --approved wang --approved zhao --note disk-failure-on-2-March"
 }
 
 // Run declares what was lost, as an entry, and lets the signer go on. It does nothing where nothing was lost.
