@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bihuan/engine"
+	"bihuan/engine/message"
 )
 
 type unitCmd struct {
@@ -92,6 +93,7 @@ type userCmd struct {
 	Enable   userEnableCmd   `cmd:""`
 	Leave    userLeaveCmd    `cmd:""`
 	Import   userImportCmd   `cmd:""`
+	Erase    userEraseCmd    `cmd:""`
 
 	ResetTOTP userResetTOTPCmd `cmd:"" name:"reset-totp"`
 }
@@ -131,6 +133,7 @@ type listedUser struct {
 	Login    string        `json:"login"`
 	Name     string        `json:"name"`
 	Disabled bool          `json:"disabled"`
+	Erased   bool          `json:"erased,omitempty"`
 	Grants   []listedGrant `json:"grants"`
 }
 
@@ -152,7 +155,7 @@ func (x *userListCmd) Run(ctx context.Context, s *session) error {
 		}
 		list := make([]listedUser, len(users))
 		for i, u := range users {
-			list[i] = listedUser{ID: u.ID, Login: u.Login, Name: u.Name, Disabled: u.Disabled, Grants: []listedGrant{}}
+			list[i] = listedUser{ID: u.ID, Login: u.Login, Name: u.Name, Disabled: u.Disabled, Erased: u.Erased(), Grants: []listedGrant{}}
 			for _, g := range u.Grants {
 				list[i].Grants = append(list[i].Grants, listedGrant{g.Role, codes[g.UnitID]})
 			}
@@ -169,7 +172,11 @@ func (x *userListCmd) Run(ctx context.Context, s *session) error {
 			if u.Disabled {
 				roles = append(roles, s.text("user.is_disabled"))
 			}
-			rows = append(rows, []string{u.Login, u.Name, strings.Join(roles, s.comma())})
+			name := u.Name
+			if u.Erased {
+				name = message.Text(s.lang, "user.erased", nil)
+			}
+			rows = append(rows, []string{u.Login, name, strings.Join(roles, s.comma())})
 		}
 		s.table(rows)
 		return nil

@@ -260,6 +260,8 @@ func (w *matrixWorld) apiBody(method, template string) any {
 		return body
 	case strings.HasSuffix(template, "/tests"):
 		return map[string]any{}
+	case strings.HasSuffix(template, "/erasure"):
+		return map[string]any{"note": w.notWords}
 	case strings.HasSuffix(template, "/transitions"):
 		return map[string]any{"transition": "deploy"}
 	case strings.HasSuffix(template, "/approvals"):

@@ -137,6 +137,10 @@ var accessTable = map[route]access{
 	{"GET", "/api/v1/summary"}:                                    signedIn,
 	{"GET", "/api/v1/units"}:                                      signedIn,
 	{"GET", "/api/v1/users"}:                                      signedIn,
+	{"GET", "/api/v1/users/:user/erasure"}:                        signedIn,
+	{"POST", "/api/v1/users/:user/erasure"}:                       signedIn,
+	{"DELETE", "/api/v1/users/:user/erasure"}:                     signedIn,
+	{"POST", "/api/v1/users/:user/erasure/approval"}:              signedIn,
 	{"GET", "/api/v1/me"}:                                         signedIn,
 }
 

@@ -186,6 +186,9 @@ func (e *Engine) Enable(ctx context.Context, who Actor, user string) (User, erro
 	if err != nil {
 		return User{}, err
 	}
+	if u.Erased() {
+		return User{}, blocked("erase.done")
+	}
 	if !u.Disabled {
 		return u, nil
 	}

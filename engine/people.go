@@ -102,6 +102,7 @@ type User struct {
 	Disabled  bool      `json:"disabled,omitempty"`
 	Grants    []Grant   `json:"grants,omitempty" gorm:"serializer:json"`
 	TwoFactor bool      `json:"two_factor,omitempty"` // signs in with one-time codes besides
+	Erasure   *Erasure  `json:"erasure,omitempty" gorm:"serializer:json"`
 	CreatedAt time.Time `json:"created_at" gorm:"autoCreateTime:false"`
 	Version   int64     `json:"version"`
 }

@@ -17,6 +17,11 @@ var officePolicy = map[string]Role{
 	"grant": Security, "revoke": Security,
 }
 
+// sharedPolicy says which actions either of several offices may begin and another of them has to end.
+var sharedPolicy = map[string][]Role{
+	"ask_erasure": {Admin, Security}, "erase": {Admin, Security}, "end_erasure": {Admin, Security},
+}
+
 // personalPolicy lists what everybody may do about themselves.
 var personalPolicy = []string{"sign_in", "sign_out", "issue_token", "revoke_token", "delegate", "end_delegation", "end_sessions", "set_password", "enrol_totp", "renew_recovery", "remove_totp",
 	"settings", "new_feed", "end_feed"}
@@ -33,6 +38,9 @@ func Policies() []Policy {
 	var out []Policy
 	for action, role := range officePolicy {
 		out = append(out, Policy{action, []Role{role}})
+	}
+	for action, roles := range sharedPolicy {
+		out = append(out, Policy{action, roles})
 	}
 	for act, roles := range actRoles {
 		out = append(out, Policy{string(act), roles})

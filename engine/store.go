@@ -46,6 +46,12 @@ type Guard struct {
 	Open    bool   // of a record: the unit has not been closed
 }
 
+// Forget says whose data are erased; the commitment's opening goes away with the User of the same Record.
+type Forget struct {
+	User    UserID
+	Account []byte // AccountDigest of the login that there was
+}
+
 // Record is a change of anything that is not a project: at most one of the rows is set, none for a mere event. A
 // password comes with its user.
 type Record struct {
@@ -62,6 +68,7 @@ type Record struct {
 	Days       []calendar.Day // replaces the years that occur in it
 	Password   *Password      // beside User, whose version it changes
 	Factor     *FactorChange  // likewise
+	Forget     *Forget        // beside User: what else is kept of the person goes away in the same transaction
 	Setup      []byte         // hash of the set-up token that is used up; ErrConflict if it does not hold or there are users
 	Vacated    string         // a path under which no unit may be left when all is written, else ErrConflict
 	Idle       string         // a path at and under which nobody holds a role and no other unit and no project is open, else ErrConflict
@@ -299,6 +306,8 @@ type Store interface {
 	Record(ctx context.Context, r Record) error
 	// Act writes records and changes in one transaction, all or none; records of one subject stand in order. An error is that of the first that failed.
 	Act(ctx context.Context, records []Record, changes []Change) error
+	// Scrub makes what was deleted or overwritten unreadable in the database's own files, as far as it can.
+	Scrub(ctx context.Context) error
 	// TouchToken notes when a token was used.
 	TouchToken(ctx context.Context, id TokenID, used time.Time) error
 	// Due returns projects whose NextAt is at or before now, earliest first, after the cursor.

@@ -111,3 +111,11 @@ func (db *DB) explain(ctx context.Context, query string, args []any) (plan strin
 
 // MigrateTo brings the schema up to an older version.
 func (db *DB) MigrateTo(ctx context.Context, version int64) error { return db.migrate(ctx, version) }
+
+// Personal lists the tables from which something goes away when somebody is erased.
+func Personal() (names []string) {
+	for _, p := range personal {
+		names = append(names, p.table)
+	}
+	return names
+}

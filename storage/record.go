@@ -78,12 +78,18 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	}
 	if r.User != nil {
 		row := &userRow{User: *r.User, Salt: r.Salt}
-		if r.Base > 0 && r.Salt == nil { // personal data stays as it is, and with it what opens the commitment
+		if r.Forget != nil {
+			row.Salt = []byte{}
+		}
+		if r.Base > 0 && row.Salt == nil { // personal data stays as it is, and with it what opens the commitment
 			t := users.without("salt")
 			add(rowStep(&t, row, string(r.User.ID), r.Base))
 		} else {
 			add(rowStep(&users, row, string(r.User.ID), r.Base))
 		}
+	}
+	if r.Forget != nil {
+		steps = append(steps, forgetSteps(r.Forget)...)
 	}
 	if r.Password != nil {
 		add(passwordStep(r.Password))

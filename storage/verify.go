@@ -59,7 +59,8 @@ type Checked struct {
 	Delegations int64 `json:"delegations"`
 	Lists       int64 `json:"lists"`
 	Needs       int64 `json:"needs"`
-	Commitments int64 `json:"commitments"` // opened; the others have been erased
+	Commitments int64 `json:"commitments"` // opened
+	Erased      int64 `json:"erased"`      // commitments that nobody can open any more, as entries tell
 	Evidence    int64 `json:"evidence"`
 	Files       int64 `json:"files"` // of evidence, read and hashed
 	Definitions int64 `json:"definitions"`

@@ -155,9 +155,14 @@ func (v *verifier) file(subject string, e *engine.Evidence, said json.RawMessage
 	return nil
 }
 
-// commitment opens what the trail holds of a user's personal data. Both are empty once they have been erased.
+// commitment opens what the trail holds of a user's personal data. Once it has been erased nothing can be opened, and
+// nothing may have come back; as long as no entry tells of that, it must be possible.
 func (v *verifier) commitment(subject string, u *userRow) {
-	if len(u.Salt) == 0 && u.Name == "" {
+	if u.Erased() {
+		v.report.Checked.Erased++
+		if len(u.Salt) > 0 || !u.Forgotten() {
+			v.note(subject, CheckCommitment, "login and name are there, and were erased")
+		}
 		return
 	}
 	v.report.Checked.Commitments++

@@ -91,8 +91,8 @@ func (d *Door) admit(ctx context.Context, u engine.User, a arrival, data map[str
 
 // begin looks the account up and the device, without letting anybody see what it found.
 func (d *Door) begin(ctx context.Context, login, addr string) (*attempt, error) {
-	account := sha256.Sum256([]byte("account\n" + login))
-	t := &attempt{Attempt: engine.Attempt{ID: uuid.Must(uuid.NewV7()).String(), Account: account[:], Address: place(addr), At: d.now()}}
+	account := engine.AccountDigest(login)
+	t := &attempt{Attempt: engine.Attempt{ID: uuid.Must(uuid.NewV7()).String(), Account: account, Address: place(addr), At: d.now()}}
 	u, err := d.Engine.Store.User(ctx, login)
 	if errors.Is(err, engine.ErrNotFound) || err == nil && u.Login != login { // by id, which would have attempts of its own
 		return t, nil
@@ -259,8 +259,8 @@ func (d *Door) ChangePassword(ctx context.Context, cookie, present, next string)
 // ownPassword compares the present password of somebody who is signed in, for what they want to do with it. A wrong
 // one is Invalid about the field "present", and an entry.
 func (d *Door) ownPassword(ctx context.Context, s engine.Session, u engine.User, present, what string) (current bool, err error) {
-	account := sha256.Sum256([]byte("account\n" + u.Login))
-	t := &attempt{Attempt: engine.Attempt{ID: uuid.Must(uuid.NewV7()).String(), Account: account[:], Device: s.Device, At: d.now()}, user: u}
+	account := engine.AccountDigest(u.Login)
+	t := &attempt{Attempt: engine.Attempt{ID: uuid.Must(uuid.NewV7()).String(), Account: account, Device: s.Device, At: d.now()}, user: u}
 	if t.password, err = d.Store.Password(ctx, u.ID); err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return false, err
 	}

@@ -42,10 +42,14 @@ func (n *names) user(v *visit, id engine.UserID) string {
 	if key := "actor." + string(id); message.Has(key) {
 		return v.t(key)
 	}
-	return n.find(v, "user/"+string(id), func() (string, error) {
+	name := n.find(v, "user/"+string(id), func() (string, error) {
 		u, err := n.reader.User(v.ctx, string(id))
 		return u.Name, err
 	})
+	if name == "" { // which only those have whose name was erased
+		return v.t("user.erased")
+	}
+	return name
 }
 
 // users names several people.
@@ -149,7 +153,11 @@ func (c *Console) peopleChoices(v *visit, selected ...engine.UserID) ([]choice, 
 		inScope := len(v.actor.Grants) > 0 && len(u.Grants) == 0 || u.ID == v.user.ID ||
 			slices.ContainsFunc(u.Grants, func(g engine.Grant) bool { return v.scoped(g.Path) })
 		if chosen || inScope && !u.Disabled {
-			out = append(out, choice{string(u.ID), u.Name, chosen})
+			name := u.Name
+			if u.Erased() {
+				name = v.t("user.erased")
+			}
+			out = append(out, choice{string(u.ID), name, chosen})
 		}
 	}
 	return out, nil

@@ -95,6 +95,9 @@ func (c *Console) people(v *visit) error {
 	for i := range page.Items {
 		u := &page.Items[i]
 		row := personRow{ID: string(u.ID), Name: u.Name, Login: u.Login, Since: c.day(u.CreatedAt), Disabled: u.Disabled}
+		if u.Erased() {
+			row.Name, row.Login = v.t("user.erased"), "—"
+		}
 		row.Holds, row.Elsewhere = c.holdings(v, u.Grants)
 		view.Rows = append(view.Rows, row)
 	}

@@ -179,6 +179,38 @@ func TestPersonPages(t *testing.T) {
 	}
 	ask("qian", path, nil, http.StatusOK, "停用")
 	ask("zhao", path+"/enable", seenAt(u.Version), http.StatusSeeOther, "")
+	u = w.account(t, "xin")
+	page = ask("zhao", path, nil, http.StatusOK, "停用账号")
+	if strings.Contains(page.body, "/erasure") {
+		t.Error("erasing an open account is offered")
+	}
+	ask("zhao", path+"/disable", seenAt(u.Version), http.StatusSeeOther, "")
+
+	// Erased by two offices.
+	u = w.account(t, "xin")
+	ask("zhao", path, nil, http.StatusOK, `action="`+path+`/erasure"`, "申请删除")
+	ask("zhao", path+"/erasure", seenAt(u.Version, "note", "李\"<b>新 离任"), http.StatusUnprocessableEntity, "不能写本人的姓名")
+	ask("zhao", path+"/erasure", seenAt(u.Version-1, "note", "离任满五年"), http.StatusConflict, "已被更新")
+	ask("zhao", path+"/erasure", seenAt(u.Version, "note", "离任满五年"), http.StatusSeeOther, "")
+	u = w.account(t, "xin")
+	page = ask("zhao", path, nil, http.StatusOK, "理由：离任满五年", "不能批准自己提出的申请", "撤回或不同意")
+	if strings.Contains(page.body, path+`/erase"`) {
+		t.Error("the approval is offered to who asked")
+	}
+	ask("zhao", path+"/erase", seenAt(u.Version), http.StatusForbidden, "不能批准自己")
+	ask("qian", path+"/erasure-end", seenAt(u.Version), http.StatusSeeOther, "")
+	u = w.account(t, "xin")
+	ask("qian", path+"/erasure", seenAt(u.Version, "note", "离任满五年"), http.StatusSeeOther, "")
+	u = w.account(t, "xin")
+	ask("zhao", path, nil, http.StatusOK, "批准删除", "理由：离任满五年")
+	ask("zhao", path+"/erase", seenAt(u.Version), http.StatusSeeOther, "")
+	for _, who := range []string{"zhao", "qian"} {
+		page = ask(who, path, nil, http.StatusOK, "已按规定删除：由", "删除个人信息")
+		if strings.Contains(page.body, "新&lt;/b&gt;") || strings.Contains(page.body, "李&#34;") {
+			t.Errorf("%s is still shown the name", who)
+		}
+	}
+	ask("zhao", "/people?state=disabled", nil, http.StatusOK, "已按规定删除")
 }
 
 // TestLeavingPage hands the work of an owner over.

@@ -23,6 +23,7 @@ type personView struct {
 	Roles                  []offerRow
 	Why                    string // why the reader may not manage the account
 	Manage                 bool
+	Erasure                *erasureView
 	History                []entryView
 }
 
@@ -83,10 +84,14 @@ func (c *Console) showPerson(v *visit, status int, u engine.User, at string, ref
 	} else {
 		view.Why = asError(why).In(v.lang)
 	}
+	if u.Erased() {
+		view.Name, view.Login = v.t("user.erased"), "—"
+	}
+	view.Erasure = c.erasure(v, &u)
 	if view.History, err = c.told(v, engine.SubjectUser+"/"+string(u.ID)); err != nil {
 		return err
 	}
-	return c.render(v, status, "person", u.Name, view)
+	return c.render(v, status, "person", view.Name, view)
 }
 
 // offers lists, for the chosen unit, each role with whether the reader may give it, and why not.

@@ -36,7 +36,7 @@ type trailView struct {
 // actions are what a trail can be searched for.
 var actions = []string{"create", "import", "edit", "submit", "approve", "return", "withdraw", "transition", "auto", "acknowledge", "lay_milestones",
 	"edit_milestone", "remove_milestone", "tick", "report", "evidence", "extend", "urge", "rung", "overdue", "verify", "survey", "object", "answer",
-	"back_up", "restore",
+	"back_up", "restore", "ask_erasure", "end_erasure", "erase",
 	"summarize", "statement", "repin", "reschedule", "hand_over", "draw_up", "enlist", "delist", "carry_over",
 	"refused", "export", "verify_trail", "sign_in", "sign_out", "sign_in_begun", "set_password", "enrol_totp", "renew_recovery", "use_recovery", "remove_totp", "add_user", "disable", "enable", "grant", "revoke", "leave", "delegate", "end_delegation",
 	"mark", "unmark", "collect", "accept", "decline", "merge", "tell",

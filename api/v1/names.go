@@ -46,12 +46,24 @@ func (n *names) user(ctx context.Context, id engine.UserID) Ref {
 			ref.Name = message.Text(request.From(ctx).Lang, key, nil)
 		}
 	default:
+		found := true
 		ref.Name = n.find(ctx, "user/"+string(id), func() (string, error) {
 			u, err := n.reader.User(ctx, string(id))
+			found = err == nil
 			return u.Name, err
 		})
+		if found && ref.Name == "" { // which only those have whose name was erased
+			ref.Name = message.Text(request.From(ctx).Lang, "user.erased", nil)
+		}
 	}
 	return ref
+}
+
+// forget drops a name that was kept.
+func (n *names) forget(id engine.UserID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.known, "user/"+string(id))
 }
 
 // maybe is user, or nil for nobody.

@@ -115,5 +115,10 @@ func Register(api huma.API, o Options) {
 	huma.Register(api, op(get, "/summary", "get-summary", "汇总 Counts of projects"), h.summary)
 	huma.Register(api, op(get, "/units", "list-units", "单位 Units within my scope"), h.units)
 	huma.Register(api, op(get, "/users", "list-users", "人员 People within my scope, to choose from"), h.users)
+	const erasure = "/users/{user}/erasure"
+	huma.Register(api, op(get, erasure, "get-erasure", "删除个人信息的申请 What has become of the wish to erase somebody's personal data"), h.erasure)
+	huma.Register(api, op(post, erasure, "ask-erasure", "申请删除个人信息 Ask for a closed account's personal data to be erased"), h.askErasure)
+	huma.Register(api, op(del, erasure, "end-erasure", "撤回或不同意删除 Take the request back, or refuse it"), h.endErasure)
+	huma.Register(api, op(post, erasure+"/approval", "erase", "批准删除个人信息 Approve it: the data are gone at once, the trail stays valid"), h.erase)
 	huma.Register(api, op(get, "/me", "get-me", "我 Who I am and what I may do where"), h.me)
 }

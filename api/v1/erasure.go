@@ -1,0 +1,111 @@
+package v1
+
+import (
+	"context"
+	"time"
+
+	"bihuan/api/request"
+	"bihuan/engine"
+)
+
+// Erasing is a request about the erasure of somebody's personal data.
+type Erasing struct {
+	User string `path:"user" doc:"Id of the person, whose account is closed."`
+}
+
+// ErasureChange is a request that changes it.
+type ErasureChange struct {
+	Erasing
+	IfMatch string `header:"If-Match" doc:"The version that the change is based on, as ETag gave it, in quotes; it makes a repeat safe too." example:"\"7\""`
+}
+
+// AskErasure is the request that asks for an erasure.
+type AskErasure struct {
+	ErasureChange
+	Body struct {
+		Note string `json:"note" doc:"Why, for the trail; without the person's name and login." example:"离任满五年"`
+	} `nameHint:"AskErasure"`
+}
+
+// ErasureAnswer is what has become of it.
+type ErasureAnswer struct {
+	ETag string `header:"ETag" doc:"The person's version, for If-Match."`
+	Body struct {
+		User    Ref        `json:"user"`
+		State   string     `json:"state" enum:"none,asked,done"`
+		AskedBy *Ref       `json:"asked_by,omitempty"`
+		Office  *Ref       `json:"office,omitempty" doc:"Role in which it was asked for; somebody in the other office approves."`
+		AskedAt *time.Time `json:"asked_at,omitempty"`
+		Note    string     `json:"note,omitempty"`
+		DoneBy  *Ref       `json:"done_by,omitempty"`
+		DoneAt  *time.Time `json:"done_at,omitempty"`
+	} `nameHint:"Erasure"`
+}
+
+func (h *handlers) showErasure(ctx context.Context, u *engine.User) *ErasureAnswer {
+	out := &ErasureAnswer{ETag: etag(u.Version)}
+	b := &out.Body
+	b.State = "none"
+	if e := u.Erasure; e != nil {
+		b.State, b.AskedBy, b.AskedAt, b.Note = "asked", h.names.maybe(ctx, e.AskedBy), &e.AskedAt, e.Why
+		if e.Office != "" {
+			r := role(e.Office, request.From(ctx).Lang)
+			b.Office = &r
+		}
+		b.DoneBy, b.DoneAt = h.names.maybe(ctx, e.DoneBy), e.DoneAt
+	}
+	if u.Erased() {
+		b.State = "done"
+		h.names.forget(u.ID)
+	}
+	b.User = h.names.user(ctx, u.ID)
+	return out
+}
+
+func (h *handlers) erasure(ctx context.Context, in *Erasing) (*ErasureAnswer, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	u, err := h.Engine.ErasureOf(ctx, request.From(ctx).Actor, in.User)
+	if err != nil {
+		return nil, err
+	}
+	return h.showErasure(ctx, &u), nil
+}
+
+func (h *handlers) askErasure(ctx context.Context, in *AskErasure) (*ErasureAnswer, error) {
+	return h.onErasure(ctx, &in.ErasureChange, func(ctx context.Context, who engine.Actor, user string, base int64) (engine.User, error) {
+		return h.Engine.AskErasure(ctx, who, user, base, in.Body.Note)
+	})
+}
+
+func (h *handlers) erase(ctx context.Context, in *ErasureChange) (*ErasureAnswer, error) {
+	return h.onErasure(ctx, in, h.Engine.Erase)
+}
+
+func (h *handlers) endErasure(ctx context.Context, in *ErasureChange) (*ErasureAnswer, error) {
+	return h.onErasure(ctx, in, h.Engine.EndErasure)
+}
+
+func (h *handlers) onErasure(ctx context.Context, in *ErasureChange, act func(context.Context, engine.Actor, string, int64) (engine.User, error)) (*ErasureAnswer, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	base, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	u, err := act(ctx, request.From(ctx).Actor, in.User, base)
+	if err != nil {
+		return nil, err
+	}
+	return h.showErasure(ctx, &u), nil
+}
+
+// check refuses what cannot be an id: logins are no addresses.
+func (in *Erasing) check() error {
+	if !isID(in.User) {
+		return &engine.Error{Kind: engine.NotFound, Key: "user.unknown", Args: map[string]any{"id": in.User}}
+	}
+	return nil
+}

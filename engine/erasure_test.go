@@ -1,0 +1,351 @@
+package engine_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"bihuan/engine"
+	"bihuan/storage"
+	"bihuan/storage/storagetest"
+)
+
+const (
+	herLogin = "zhaotieniu"
+	herName  = "赵铁牛"
+	herMail  = "zhao.tieniu@example.edu"
+)
+
+// traces lists where in the database one of the words stands: table, column and, of SQLite, the file itself.
+func traces(t *testing.T, db *storage.DB, words ...string) (found []string) {
+	t.Helper()
+	query := "SELECT name FROM sqlite_master WHERE type = 'table'"
+	if db.Backend() == storage.Postgres {
+		query = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
+	}
+	for _, table := range column(t, db, query) {
+		rows, err := db.SQL().QueryContext(t.Context(), `SELECT * FROM "`+table+`"`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, err := rows.Columns()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			values, into := make([]any, len(names)), make([]any, len(names))
+			for i := range values {
+				into[i] = &values[i]
+			}
+			if err := rows.Scan(into...); err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range values {
+				text, ok := v.([]byte)
+				if !ok {
+					text = fmt.Append(nil, v)
+				}
+				for _, w := range words {
+					if bytes.Contains(text, []byte(w)) {
+						found = append(found, table+"."+names[i]+" "+w)
+					}
+				}
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if db.Backend() == storage.SQLite {
+		for _, path := range column(t, db, "SELECT file FROM pragma_database_list WHERE name = 'main'") {
+			for _, name := range []string{path, path + "-wal"} {
+				b, err := os.ReadFile(name)
+				if err != nil && !errors.Is(err, fs.ErrNotExist) {
+					t.Fatal(err)
+				}
+				for _, w := range words {
+					if bytes.Contains(b, []byte(w)) {
+						found = append(found, "file "+w)
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func column(t *testing.T, db *storage.DB, query string) (out []string) {
+	t.Helper()
+	rows, err := db.SQL().QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, text)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// exec runs a statement as somebody with the database in hands would.
+func (h *house) exec(text string) {
+	h.t.Helper()
+	if _, err := h.db.SQL().ExecContext(h.t.Context(), text); err != nil {
+		h.t.Fatalf("%s: %v", text, err)
+	}
+}
+
+// lived is a house in which somebody has worked, set a password, signed in, been told things, and left.
+func lived(t *testing.T, db *storage.DB) *house {
+	h := settle(t, db, "2026-09-24 10:00")
+	ctx := t.Context()
+	u, err := h.e.AddUser(ctx, engine.Operator(), herLogin, herName)
+	if err == nil {
+		u, err = h.e.Grant(ctx, engine.Operator(), herLogin, "z", engine.Supervisor)
+	}
+	if err == nil {
+		u, err = h.e.SetPassword(ctx, h.acts(herLogin), herLogin, "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA", false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.people[herLogin] = h.acts(herLogin)
+	if _, err := h.e.SaveSettings(ctx, h.acts(herLogin), engine.NotifySettings{ID: u.ID, Mail: herMail}); err != nil {
+		t.Fatal(err)
+	}
+	p := h.propose(h.draft())
+	h.does("owner", &p, engine.Submit{Transition: "deploy", Note: "请交办"})
+	h.does(herLogin, &p, engine.Approve{Note: "同意"})
+	at, id := "'2026-09-24 02:00:00+00:00'", "'"+string(u.ID)+"'"
+	account := fmt.Sprintf("x'%x'", engine.AccountDigest(herLogin))
+	if db.Backend() == storage.Postgres {
+		account = fmt.Sprintf(`'\x%x'`, engine.AccountDigest(herLogin))
+	}
+	h.exec("INSERT INTO sessions (hash, device, user_id, user_version, created_at, seen_at, expires_at, via) VALUES (" + account + ", " + account + ", " + id + ", 1, " + at + ", " + at + ", " + at + ", 'local')")
+	h.exec("INSERT INTO sign_in_failures (id, account, device, address, at) VALUES ('" + h.e.NewID() + "', " + account + ", " + account + ", '', " + at + ")")
+	h.exec("INSERT INTO saved_views (user_id, name, query, created_at) VALUES (" + id + ", '" + herName + "的项目', 'q=" + herLogin + "', " + at + ")")
+	h.exec("INSERT INTO channels (id, kind, name, unit_id, settings, sealed, disabled, created_at, version) VALUES ('" + string(u.ID) + "', 'mail', '邮件', '" + string(h.units["p"].ID) + "', '{}', " + account + ", false, " + at + ", 1)")
+	h.exec("INSERT INTO deliveries (id, channel_id, unit_id, user_id, about, state, urgent, attempts, next_at, lease_token, created_at, answer) VALUES ('" + h.e.NewID() + "', " + id + ", '', " + id + ", 'urge', 'dead', false, 5, " + at + ", '', " + at + ", '550 <" + herMail + "> unknown')")
+	h.exec("INSERT INTO archived_deliveries (id, channel_id, unit_id, user_id, about, state, urgent, attempts, next_at, lease_token, created_at, answer, archived_at) VALUES ('" + h.e.NewID() + "', " + id + ", '', " + id + ", 'urge', 'dead', false, 5, " + at + ", '', " + at + ", '550 <" + herMail + "> unknown', " + at + ")")
+	if _, err := h.e.Disable(ctx, h.acts("admin"), herLogin); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// Two offices erase what is kept of a person; the trail stays valid, tells who did it, and nothing of the person is
+// left anywhere.
+func TestErase(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := lived(t, db)
+		ctx := t.Context()
+		her := h.people[herLogin].ID
+		before := traces(t, db, herLogin, herName, herMail)
+		if !slices.Contains(before, "users.name "+herName) || !slices.Contains(before, "deliveries.answer "+herMail) {
+			t.Fatalf("the search is broken: %v", before)
+		}
+		for _, x := range before {
+			if strings.HasPrefix(x, "entries.") {
+				t.Errorf("before: %s", x)
+			}
+		}
+		if _, err := h.e.AskErasure(ctx, h.acts("security"), herLogin, 0, "离任满五年，本人申请"); err != nil {
+			t.Fatal(err)
+		}
+		h.intact()
+		seen, err := h.e.ErasureOf(ctx, h.acts("admin"), herLogin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = h.e.Erase(ctx, h.acts("admin"), herLogin, seen.Version-1)
+		wantKind(t, "of an older version", err, engine.Stale, "erase.stale")
+		u, err := h.e.Erase(ctx, h.acts("admin"), herLogin, seen.Version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u.ID != her || !u.Erased() || !u.Forgotten() || u.Erasure.AskedBy != h.people["security"].ID || u.Erasure.DoneBy != h.people["admin"].ID {
+			t.Errorf("erased: %+v %+v", u, u.Erasure)
+		}
+		h.intact()
+		if left := traces(t, db, herLogin, herName, herMail); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+		for table, where := range map[string]string{"passwords": "user_id", "sessions": "user_id", "saved_views": "user_id"} {
+			if n := column(t, db, "SELECT CAST(count(*) AS text) FROM "+table+" WHERE CAST("+where+" AS text) = '"+string(her)+"'"); n[0] != "0" {
+				t.Errorf("%s: %s rows", table, n[0])
+			}
+		}
+		if n := column(t, db, "SELECT CAST(count(*) AS text) FROM sign_in_failures"); n[0] != "0" {
+			t.Errorf("%s attempts left", n[0])
+		}
+		report, err := db.Verify(ctx, storage.VerifyOptions{})
+		if err != nil || report.Checked.Erased != 1 || report.Checked.Commitments != report.Checked.Users-1 {
+			t.Errorf("checked: %+v, %v", report.Checked, err)
+		}
+		// What she did stands, under the same id.
+		if page, err := h.db.Entries(ctx, engine.EntryFilter{Actor: her, Limit: 10}); err != nil || len(page.Items) < 2 {
+			t.Errorf("%d entries by her, %v", len(page.Items), err)
+		}
+		if _, err := h.e.User(ctx, herLogin); engine.KindOf(err) != engine.NotFound {
+			t.Errorf("by the login: %v", err)
+		}
+		again, err := h.e.User(ctx, string(her))
+		if err != nil || !again.Erased() {
+			t.Errorf("by the id: %+v, %v", again, err)
+		}
+		// It is for good, and the login is free again.
+		_, err = h.e.Enable(ctx, h.acts("admin"), string(her))
+		wantKind(t, "opened again", err, engine.Blocked, "erase.done")
+		_, err = h.e.AskErasure(ctx, h.acts("security"), string(her), 0, "再删除一次")
+		wantKind(t, "asked again", err, engine.Blocked, "erase.done")
+		_, err = h.e.Erase(ctx, h.acts("admin"), string(her), 0)
+		wantKind(t, "erased again", err, engine.Blocked, "erase.done")
+		_, err = h.e.EndErasure(ctx, h.acts("admin"), string(her), 0)
+		wantKind(t, "taken back too late", err, engine.Blocked, "erase.done")
+		h.person(herLogin)
+		h.intact()
+	})
+}
+
+// Who may ask, who may answer, and what stands in the way.
+func TestErasureTakesTwoOffices(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := lived(t, db)
+		ctx := t.Context()
+		why := "离任满五年，本人申请"
+		ask := func(who engine.Actor, user, why string) error {
+			_, err := h.e.AskErasure(ctx, who, user, 0, why)
+			return err
+		}
+		erase := func(who engine.Actor, user string) error { _, err := h.e.Erase(ctx, who, user, 0); return err }
+		end := func(who engine.Actor, user string) error { _, err := h.e.EndErasure(ctx, who, user, 0); return err }
+		for who, c := range map[string]struct {
+			kind engine.Kind
+			key  string
+		}{
+			"owner": {engine.NotFound, "user.unknown"}, "secretary": {engine.NotFound, "user.unknown"}, "leader": {engine.NotFound, "user.unknown"},
+			"inspector": {engine.Denied, "act.role"},
+		} {
+			wantKind(t, who, ask(h.acts(who), herLogin, why), c.kind, c.key)
+			wantKind(t, who, erase(h.acts(who), herLogin), c.kind, c.key)
+			wantKind(t, who, end(h.acts(who), herLogin), c.kind, c.key)
+			_, err := h.e.ErasureOf(ctx, h.acts(who), herLogin)
+			wantKind(t, who, err, c.kind, c.key)
+		}
+		wantKind(t, "nothing was asked", erase(h.acts("admin"), herLogin), engine.Blocked, "erase.not_asked")
+		wantKind(t, "nothing to take back", end(h.acts("admin"), herLogin), engine.Blocked, "erase.not_asked")
+		wantKind(t, "an open account", ask(h.acts("admin"), "owner", why), engine.Blocked, "erase.open_account")
+		wantKind(t, "oneself", ask(h.acts("admin"), "admin", why), engine.Denied, "erase.self")
+		wantKind(t, "nobody", ask(h.acts("admin"), "none", why), engine.NotFound, "user.unknown")
+		wantKind(t, "no reason", ask(h.acts("admin"), herLogin, ""), engine.Invalid, "note.too_short")
+		wantKind(t, "the name in the reason", ask(h.acts("admin"), herLogin, herName+"离任"), engine.Invalid, "erase.names_person")
+		wantKind(t, "the login in the reason", ask(h.acts("admin"), herLogin, "账号 "+strings.ToUpper(herLogin)), engine.Invalid, "erase.names_person")
+		if _, err := h.e.Grant(ctx, engine.Operator(), "second", "z", engine.Leader); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.e.Disable(ctx, h.acts("admin"), "second"); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "above one's units, too", ask(h.acts("branchadmin"), "second", why), engine.Denied, "account.above_scope")
+		if _, err := h.e.Disable(ctx, h.acts("admin"), "elsewhere"); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "beside one's units", ask(h.acts("branchadmin"), "elsewhere", why), engine.NotFound, "user.unknown")
+
+		for _, c := range []struct{ asks, same, answers string }{
+			{"admin", "branchadmin", "security"}, {"security", "branchsecurity", "branchadmin"},
+		} {
+			if err := ask(h.acts(c.asks), herLogin, why); err != nil {
+				t.Fatal(err)
+			}
+			wantKind(t, "asked twice", ask(h.acts(c.answers), herLogin, why), engine.Conflict, "erase.asked")
+			wantKind(t, "one's own request", erase(h.acts(c.asks), herLogin), engine.Denied, "erase.own_request")
+			wantKind(t, "the same office", erase(h.acts(c.same), herLogin), engine.Denied, "erase.other_office")
+			wantKind(t, "the command line", erase(engine.Operator(), herLogin), engine.Denied, "erase.operator")
+			if err := end(h.acts(c.answers), herLogin); err != nil {
+				t.Fatal(err)
+			}
+			wantKind(t, "taken back", erase(h.acts(c.answers), herLogin), engine.Blocked, "erase.not_asked")
+		}
+		// Opened again in between, it is not done.
+		if err := ask(engine.Operator(), herLogin, why); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.e.Enable(ctx, h.acts("admin"), herLogin); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "opened meanwhile", erase(h.acts("branchsecurity"), herLogin), engine.Blocked, "erase.open_account")
+		if _, err := h.e.Disable(ctx, h.acts("admin"), herLogin); err != nil {
+			t.Fatal(err)
+		}
+		if err := erase(h.acts("branchsecurity"), herLogin); err != nil {
+			t.Fatal(err)
+		}
+		h.intact()
+		if got := h.refusals("branchadmin"); !slices.Contains(got, "erase.other_office") || !slices.Contains(got, "account.above_scope") {
+			t.Errorf("refusals recorded: %v", got)
+		}
+	})
+}
+
+// Whoever empties a row by hand, or fills it again after an erasure, is found out.
+func TestErasureByHand(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := lived(t, db)
+		ctx := t.Context()
+		her := string(h.people[herLogin].ID)
+		findings := func(what string, want int) {
+			t.Helper()
+			r, err := db.Verify(ctx, storage.VerifyOptions{})
+			if err != nil || len(r.Findings) != want {
+				t.Errorf("%s: %+v, %v", what, r.Findings, err)
+			}
+			for _, f := range r.Findings {
+				if f.Check != storage.CheckCommitment || f.Subject != engine.SubjectUser+"/"+her {
+					t.Errorf("%s: %+v", what, f)
+				}
+			}
+		}
+		empty := "''"
+		if db.Backend() == storage.SQLite {
+			empty = "x''"
+		}
+		findings("as it is", 0)
+		old := column(t, db, "SELECT "+map[string]string{storage.SQLite: "hex(salt)", storage.Postgres: "encode(salt, 'hex')"}[db.Backend()]+" FROM users WHERE login = '"+herLogin+"'")[0]
+		h.exec("UPDATE users SET name = '', salt = " + empty + ", login = '~" + her + "' WHERE id = '" + her + "'")
+		findings("emptied by hand", 1)
+		salt := "x'" + old + "'"
+		if db.Backend() == storage.Postgres {
+			salt = `'\x` + old + "'"
+		}
+		h.exec("UPDATE users SET name = '" + herName + "', salt = " + salt + ", login = '" + herLogin + "' WHERE id = '" + her + "'")
+		findings("put back", 0)
+		if _, err := h.e.AskErasure(ctx, h.acts("admin"), herLogin, 0, "离任满五年"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.e.Erase(ctx, h.acts("security"), herLogin, 0); err != nil {
+			t.Fatal(err)
+		}
+		findings("erased", 0)
+		h.exec("UPDATE users SET name = '" + herName + "' WHERE id = '" + her + "'")
+		findings("named again", 1)
+		h.exec("UPDATE users SET name = '', salt = " + salt + " WHERE id = '" + her + "'")
+		findings("its opening kept elsewhere and put back", 1)
+	})
+}
