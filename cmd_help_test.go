@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -108,7 +109,7 @@ func TestHelp(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if trace, err := fresh.Parse(strings.Fields(rest)); err != nil {
+					if trace, err := fresh.Parse(shellWords(rest)); err != nil {
 						t.Errorf("the example %q: %v", rest, err)
 					} else if got := path(node(trace)); strings.Join(got, " ") != strings.Join(words, " ") {
 						t.Errorf("the example %q is one of %v", rest, got)
@@ -129,4 +130,16 @@ func TestColumns(t *testing.T) {
 			t.Errorf("columns(%q) = %d, want %d", text, got, want)
 		}
 	}
+}
+
+// shellWords parts a command line as a shell does where it knows double quotes only.
+func shellWords(s string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile(`"([^"]*)"|\S+`).FindAllStringSubmatch(s, -1) {
+		if strings.HasPrefix(m[0], `"`) {
+			m[0] = m[1]
+		}
+		out = append(out, m[0])
+	}
+	return out
 }
