@@ -96,6 +96,8 @@ type userCmd struct {
 	Erase    userEraseCmd    `cmd:""`
 
 	ResetTOTP userResetTOTPCmd `cmd:"" name:"reset-totp"`
+	Link      userLinkCmd      `cmd:""`
+	Unlink    userUnlinkCmd    `cmd:""`
 }
 
 type userAddCmd struct {

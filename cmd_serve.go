@@ -141,7 +141,8 @@ func (sv *server) prepare(ctx context.Context) error {
 	}
 	policy := auth.Profiles[c.Passwords]
 	policy.Words = []string{c.Organisation}
-	if sv.door, err = auth.New(auth.Config{Engine: sv.engine, Now: time.Now, Store: sv.db, Policy: policy, Log: sv.log, Issuer: c.Organisation, SecondFactor: roles(c.SignIn.Roles())}); err != nil {
+	if sv.door, err = auth.New(auth.Config{Engine: sv.engine, Now: time.Now, Store: sv.db, Policy: policy, Log: sv.log, Issuer: c.Organisation, SecondFactor: roles(c.SignIn.Roles()),
+		Ways: ways(c), PublicURL: c.PublicURL}); err != nil {
 		return err
 	}
 	pages := &console.Options{Live: sv.hub, PublicURL: c.PublicURL, Tray: evidence, Door: sv.door, Views: sv.db, Verify: verification(sv.db, c.Signing, c.Files), Compare: compare, Site: c.Organisation, Board: c.Board || sv.demo != nil, Now: now}

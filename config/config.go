@@ -32,6 +32,8 @@ type Config struct {
 	// Passwords is the profile that passwords must meet: standard, or mlps as assessors of 等级保护 ask for.
 	Passwords string `yaml:"passwords"`
 	SignIn    SignIn `yaml:"sign_in"`
+	OIDC      OIDC   `yaml:"oidc"`
+	CAS       CAS    `yaml:"cas"`
 	// SecretKey encrypts what has to be stored and read back, such as passwords of mail servers: 32 bytes in base64.
 	// Further keys behind the first, parted by commas, only open what they sealed before it; empty for none.
 	SecretKey string `yaml:"secret_key"`
@@ -116,6 +118,8 @@ func Default() Config {
 		Addr:      "127.0.0.1:8080",
 		Metrics:   Metrics{Addr: "127.0.0.1:9090"},
 		Passwords: "standard",
+		OIDC:      OIDC{Scopes: "profile", Claims: Claims{Login: "preferred_username", Name: "name"}},
+		CAS:       CAS{Claims: Claims{Login: "user", Name: "cn"}},
 		Timezone:  "Asia/Shanghai",
 		Language:  "zh-CN",
 		Log:       Log{Level: "info", Format: "json"},
@@ -135,7 +139,7 @@ func Default() Config {
 }
 
 // secrets are the keys whose value is never shown and may be read from a file of its own.
-var secrets = map[string]bool{"db": true, "secret_key": true}
+var secrets = map[string]bool{"db": true, "secret_key": true, "oidc.client_secret": true}
 
 // besideDatabase is where a folder lies when nobody says otherwise: with an SQLite file, so that what belongs together
 // is found together.

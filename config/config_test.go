@@ -373,7 +373,7 @@ func TestRedactedLoads(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 
-	want.DB, want.SecretKey = "postgres://u:hunter2@h/d", "hunter2"
+	want.DB, want.SecretKey, want.OIDC.ClientSecret = "postgres://u:hunter2@h/d", "hunter2", "hunter2"
 	if text := want.Redacted(); strings.Contains(text, "hunter2") || !strings.Contains(text, "u:xxxxx@h/d") {
 		t.Errorf("got\n%s", text)
 	}

@@ -17,6 +17,9 @@ func (c Config) Redacted() string {
 	if c.SecretKey != "" {
 		c.SecretKey = hidden
 	}
+	if c.OIDC.ClientSecret != "" {
+		c.OIDC.ClientSecret = hidden
+	}
 	b, err := yaml.Marshal(c)
 	if err != nil {
 		return fmt.Sprintf("# config: %v\n", err) // no field of ours can fail; a dump is no reason to panic

@@ -33,6 +33,7 @@ func (c Config) Validate() error {
 	v.publicURL(c.PublicURL)
 	v.secretKey(c.SecretKey)
 	v.secondFactor(c)
+	v.ways(c)
 	v.timezone(c.Timezone)
 	v.oneOf("passwords", c.Passwords, "standard", "mlps")
 	v.oneOf("language", c.Language, "zh-CN", "en")

@@ -37,6 +37,7 @@ type Session struct {
 	ProvedAt    time.Time  `json:"proved_at"` // when its user last proved who they are
 	Agent       string     `json:"agent"`     // the browser, in its own words
 	Address     string     `json:"address"`   // from where it began
+	Ticket      []byte     `json:"-"`         // SHA-256 of the ticket by which an identity system may end it; empty for none
 }
 
 // Attempt is one try to sign in, which counts from before it is evaluated until it succeeds or grows old.

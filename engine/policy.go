@@ -10,7 +10,7 @@ import "slices"
 // database anyway and sets up.
 var officePolicy = map[string]Role{
 	"add_unit": Admin, "rename_unit": Admin, "move_unit": Admin, "close_unit": Admin, "reopen_unit": Admin,
-	"add_user": Admin, "enable": Admin, "disable": Admin, "set_password": Admin, "remove_totp": Admin, "end_sessions": Admin, "open_work": Admin, "leave": Admin,
+	"add_user": Admin, "enable": Admin, "disable": Admin, "set_password": Admin, "remove_totp": Admin, "link_identity": Admin, "unlink_identity": Admin, "end_sessions": Admin, "open_work": Admin, "leave": Admin,
 	"import_people": Admin,
 	"publish":       Admin, "repin": Admin, "load_calendar": Admin,
 	"channel": Admin, "settings": Admin, "wording": Admin, "replay": Admin,
@@ -23,7 +23,7 @@ var sharedPolicy = map[string][]Role{
 }
 
 // personalPolicy lists what everybody may do about themselves.
-var personalPolicy = []string{"sign_in", "sign_out", "issue_token", "revoke_token", "delegate", "end_delegation", "end_sessions", "set_password", "enrol_totp", "renew_recovery", "remove_totp",
+var personalPolicy = []string{"sign_in", "sign_out", "issue_token", "revoke_token", "delegate", "end_delegation", "end_sessions", "set_password", "enrol_totp", "renew_recovery", "remove_totp", "link_identity", "unlink_identity",
 	"settings", "new_feed", "end_feed"}
 
 // Policy is one row of what an action needs, for people to read.

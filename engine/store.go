@@ -65,13 +65,14 @@ type Record struct {
 	Token      *Token
 	Delegation *Delegation
 	Definition *Definition
-	Days       []calendar.Day // replaces the years that occur in it
-	Password   *Password      // beside User, whose version it changes
-	Factor     *FactorChange  // likewise
-	Forget     *Forget        // beside User: what else is kept of the person goes away in the same transaction
-	Setup      []byte         // hash of the set-up token that is used up; ErrConflict if it does not hold or there are users
-	Vacated    string         // a path under which no unit may be left when all is written, else ErrConflict
-	Idle       string         // a path at and under which nobody holds a role and no other unit and no project is open, else ErrConflict
+	Days       []calendar.Day  // replaces the years that occur in it
+	Password   *Password       // beside User, whose version it changes
+	Factor     *FactorChange   // likewise
+	Identity   *IdentityChange // likewise
+	Forget     *Forget         // beside User: what else is kept of the person goes away in the same transaction
+	Setup      []byte          // hash of the set-up token that is used up; ErrConflict if it does not hold or there are users
+	Vacated    string          // a path under which no unit may be left when all is written, else ErrConflict
+	Idle       string          // a path at and under which nobody holds a role and no other unit and no project is open, else ErrConflict
 	List       *List
 	Need       *Need
 	Guard      Guard
@@ -273,6 +274,7 @@ type Directory interface {
 	Holders(ctx context.Context, path string, roles []Role) ([]User, error)
 	TokenUser(ctx context.Context, hash []byte) (Token, User, error) // of a token that exists, whether or not it still holds
 	Tokens(ctx context.Context, user UserID) ([]Token, error)        // newest first, those that hold no more too
+	Identities(ctx context.Context, user UserID) ([]Identity, error) // the first linked first
 	// Delegations returns those from and to the user, or all for "", newest first, those that are over too.
 	Delegations(ctx context.Context, user UserID) ([]Delegation, error)
 }

@@ -15,6 +15,7 @@ var personal = []struct{ table, text string }{
 	{"sessions", "DELETE FROM sessions WHERE user_id = ?"},
 	{"saved_views", "DELETE FROM saved_views WHERE user_id = ?"},
 	{"second_factors", "DELETE FROM second_factors WHERE user_id = ?"},
+	{"identities", "DELETE FROM identities WHERE user_id = ?"},
 	{"recovery_codes", "DELETE FROM recovery_codes WHERE user_id = ?"},
 	{"needs", "UPDATE needs SET contact = '' WHERE proposer_id = ? AND contact <> ''"},
 	{"notify_settings", "UPDATE notify_settings SET mail = '', feed = '' WHERE id = ?"},

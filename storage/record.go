@@ -98,6 +98,9 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 		factor, factorErr := factorSteps(r.User, r.Factor)
 		steps, err = append(steps, factor...), errors.Join(err, factorErr)
 	}
+	if r.Identity != nil && r.User != nil {
+		add(identityStep(r.Identity))
+	}
 	if r.Token != nil {
 		t := tokens
 		if r.Base > 0 { // when it was last used is not the token's change

@@ -13,6 +13,7 @@ var sessions = tableOf(&engine.Session{})
 
 // OpenSession stores a new session, and forgets those that began before a moment, ended or not.
 func (db *DB) OpenSession(ctx context.Context, s engine.Session, forget time.Time) error {
+	s.Ticket = present(s.Ticket)
 	insert, err := insertStep(&sessions, &s)
 	if err != nil {
 		return err
@@ -44,6 +45,9 @@ func (db *DB) Session(ctx context.Context, hash []byte) (engine.Session, engine.
 		LEFT JOIN passwords p ON p.user_id = s.user_id WHERE s.hash = ?`, hash).Scan(&row))
 	if err != nil {
 		return engine.Session{}, engine.User{}, engine.Password{}, err
+	}
+	if len(row.Session.Ticket) == 0 { // as SQLite has it
+		row.Session.Ticket = nil
 	}
 	u, err := row.User.user()
 	p := engine.Password{UserID: u.ID}

@@ -66,6 +66,14 @@ type Factors interface {
 	UseRecovery(ctx context.Context, user engine.UserID, hash []byte, at time.Time) (bool, error)
 }
 
+// Identities keeps how people are known at identity systems; storage implements it. They are linked by the engine.
+type Identities interface {
+	// IdentityUser returns engine.ErrNotFound for an identity that is linked with no account.
+	IdentityUser(ctx context.Context, issuer, subject string) (engine.User, error)
+	// EndTicket ends the session that was opened with a ticket, and returns whose it was, "" for none.
+	EndTicket(ctx context.Context, ticket []byte, at time.Time) (engine.UserID, error)
+}
+
 // Passwords keeps what signing in needs; storage implements it. Passwords are set through the engine.
 type Passwords interface {
 	// Password returns engine.ErrNotFound for somebody who has none.
@@ -88,14 +96,17 @@ type Store interface {
 	Sessions
 	Passwords
 	Factors
+	Identities
 }
 
 // Config is what a Door is made of.
 type Config struct {
-	Engine *engine.Engine
-	Store  Store
-	Policy Policy // the zero value is Standard
-	Issuer string // what authenticator apps show beside an account; "": 闭环
+	Engine    *engine.Engine
+	Store     Store
+	Policy    Policy      // the zero value is Standard
+	Issuer    string      // what authenticator apps show beside an account; "": 闭环
+	Ways      []Federated // ways in besides the password
+	PublicURL string      // where browsers reach this program; needed by Ways
 	// SecondFactor are the roles whose holders need one-time codes; others may have them.
 	SecondFactor []engine.Role
 	Now          func() time.Time // nil: the engine's
@@ -123,6 +134,9 @@ func New(c Config) (*Door, error) {
 	}
 	if c.Issuer == "" {
 		c.Issuer = "闭环"
+	}
+	if len(c.Ways) > 0 && c.PublicURL == "" {
+		return nil, errors.New("auth: ways in need a PublicURL to come back to")
 	}
 	return &Door{Config: c, check: verify}, nil
 }

@@ -13,6 +13,7 @@ const (
 	hostPrefix    = "__Host-"
 	sessionCookie = "bihuan_session"
 	deviceCookie  = "bihuan_device"
+	flowCookie    = "bihuan_flow"
 )
 
 // Plain tells whether the request came over plain HTTP from this machine to this machine. Everything else must be
@@ -64,6 +65,18 @@ func Cookie(r *http.Request) string { return readCookie(r, sessionCookie) }
 
 // KnownDevice returns what the browser shows of an earlier session's Device, for WithDevice; "" for nothing.
 func KnownDevice(r *http.Request) string { return readCookie(r, deviceCookie) }
+
+// SetFlow lets the browser keep what it needs when it comes back from an identity system; "" takes it away.
+func SetFlow(w http.ResponseWriter, r *http.Request, flow string) {
+	seconds := int(flowLife.Seconds())
+	if flow == "" {
+		seconds = -1
+	}
+	setCookie(w, r, flowCookie, flow, seconds)
+}
+
+// FlowOf returns what SetFlow let the browser keep.
+func FlowOf(r *http.Request) string { return readCookie(r, flowCookie) }
 
 func readCookie(r *http.Request, name string) string {
 	list := r.CookiesNamed(cookieName(r, name))

@@ -76,6 +76,7 @@ type arrival struct {
 	address string // from where, as place writes it
 	agent   string // "": what ctx says
 	pending bool   // the one-time code is missing
+	ticket  []byte // see engine.Session
 }
 
 // open makes a session with an id of its own and returns its cookie.
@@ -83,7 +84,7 @@ func (d *Door) open(ctx context.Context, u engine.User, a arrival) (string, erro
 	cookie, now := newSecret(), d.now()
 	s := engine.Session{Hash: digest(cookie), Device: digest(Device(cookie)), UserID: u.ID, UserVersion: u.Version,
 		CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(Longest), Via: engine.ViaConsole, Method: a.method, Pending: a.pending, ProvedAt: now,
-		Agent: a.agent, Address: a.address}
+		Agent: a.agent, Address: a.address, Ticket: a.ticket}
 	if s.Agent == "" {
 		s.Agent = agent(ctx)
 	}
@@ -98,7 +99,7 @@ func (d *Door) open(ctx context.Context, u engine.User, a arrival) (string, erro
 
 // reopen makes a session in the place of one that an act of its user has ended, all others with it.
 func (d *Door) reopen(ctx context.Context, s engine.Session, after engine.User) (string, error) {
-	return d.open(ctx, after, arrival{method: s.Method, address: s.Address, agent: s.Agent})
+	return d.open(ctx, after, arrival{method: s.Method, address: s.Address, agent: s.Agent, ticket: s.Ticket})
 }
 
 // session returns the session of a cookie if it holds, with its user.
@@ -137,11 +138,11 @@ func (d *Door) Actor(ctx context.Context, cookie string) (engine.Actor, engine.U
 			d.Log.WarnContext(ctx, "session not touched", slog.Any("error", err), slog.String("user", string(u.ID)))
 		}
 	}
-	if d.Policy.expired(p, now) {
+	if _, err := d.way(s.Method); err != nil && d.Policy.expired(p, now) { // whoever came by another way needs no password
 		return engine.Actor{}, u, &engine.Error{Kind: engine.Required, Key: "password.must_change", Err: ErrMustChange}
 	}
 	a, err := d.Engine.Actor(ctx, u, engine.ViaConsole, request.From(ctx).ID)
-	if err == nil && !u.TwoFactor && slices.ContainsFunc(a.Grants, func(g engine.Grant) bool { return slices.Contains(d.SecondFactor, g.Role) }) {
+	if err == nil && !u.TwoFactor && !d.strong(s) && slices.ContainsFunc(a.Grants, func(g engine.Grant) bool { return slices.Contains(d.SecondFactor, g.Role) }) {
 		return engine.Actor{}, u, &engine.Error{Kind: engine.Required, Key: "totp.enrol_first", Err: ErrEnrol}
 	}
 	return a, u, err

@@ -163,7 +163,7 @@ func (d *Door) SecondStep(ctx context.Context, cookie, code, addr string) (strin
 	if n, err := d.Store.EndSessions(ctx, u.ID, s.Hash, d.now()); err != nil || n == 0 {
 		return "", engine.User{}, errors.Join(err, over())
 	}
-	next, err := d.admit(ctx, u, arrival{method: s.Method, address: place(addr)}, map[string]any{"method": s.Method, "second": how})
+	next, err := d.admit(ctx, u, arrival{method: s.Method, address: place(addr), ticket: s.Ticket}, map[string]any{"method": s.Method, "second": how})
 	return next, u, err
 }
 

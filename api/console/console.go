@@ -52,6 +52,7 @@ type Door interface {
 	SetUp(ctx context.Context, f auth.First) (engine.User, engine.Unit, error)
 	Codes
 	Sittings
+	Ways
 }
 
 // Tray is where a ledger waits between its preview and the import; storage/files implements it.
@@ -164,6 +165,11 @@ var routes = []Route{
 	{"POST", "/sign-in", true, false, (*Console).signIn},
 	{"GET", "/sign-in/code", true, false, (*Console).codePage},
 	{"POST", "/sign-in/code", true, false, (*Console).giveCode},
+	{"GET", "/sign-in/:way", true, false, (*Console).leaveFor},
+	{"GET", "/sign-in/:way/callback", true, false, (*Console).comeBack},
+	{"POST", "/sign-in/:way/callback", true, false, (*Console).signedOut},
+	{"GET", "/account/link/:way", false, false, (*Console).linkWay},
+	{"POST", "/account/unlink", false, false, (*Console).unlinkWay},
 	{"GET", "/prove", true, false, (*Console).provePage},
 	{"POST", "/prove", true, false, (*Console).prove},
 	{"GET", "/account", false, false, (*Console).account},

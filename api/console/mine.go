@@ -29,10 +29,14 @@ type mineView struct {
 	Sessions []sittingRow
 	Others   bool // there are sessions besides this one
 	Codes    bool // signs in with one-time codes besides
+	Ways     []wayView
+	Linked   []linkedRow
 	Tokens   []tokenRow
 	Token    string // one that was just made, shown this once
 	Make     form
 }
+
+type linkedRow struct{ Name, Issuer, Subject, Since string }
 
 type sittingRow struct {
 	ID, Device, Address, Since, Seen string
@@ -60,6 +64,14 @@ func (c *Console) showMine(v *visit, status int, f *form, token string) error {
 		view.Others = view.Others || !s.Current
 		view.Sessions = append(view.Sessions, sittingRow{ID: s.ID, Device: v.device(s.Agent), Address: s.Address, Since: c.moment(s.CreatedAt),
 			Seen: c.moment(s.SeenAt), Current: s.Current})
+	}
+	known, err := c.Reader.Identities(v.ctx, v.user.ID)
+	if err != nil {
+		return err
+	}
+	view.Ways = c.wayViews(v, "/account/link/", "")
+	for _, x := range known {
+		view.Linked = append(view.Linked, linkedRow{Name: v.t("console.way." + x.Way), Issuer: x.Issuer, Subject: x.Subject, Since: c.moment(x.LinkedAt)})
 	}
 	tokens, err := c.Engine.Tokens(v.ctx, v.actor)
 	if err != nil {

@@ -17,7 +17,8 @@ type signInView struct {
 	Next   string // where the person wanted to go
 	Login  string
 	Error  string
-	Said   string // what was just done
+	Said   string    // what was just done
+	Ways   []wayView // identity systems that vouch for people
 	Seats  []seatView
 	Demo   bool
 	Stages []ringStage
@@ -88,6 +89,11 @@ func (c *Console) signInPage(v *visit) error {
 
 func (c *Console) showSignIn(v *visit, status int, view signInView) error {
 	view.Site, view.Seats, view.Demo, view.Lang, view.Large, view.Theme = c.Site, c.seatViews(v), c.Seats != nil, v.lang, v.large, v.theme
+	query := ""
+	if view.Next != "/" && view.Next != "" {
+		query = "?next=" + url.QueryEscape(view.Next)
+	}
+	view.Ways = c.wayViews(v, "/sign-in/", query)
 	for i, id := range []string{"plan", "deploy", "advance", "track", "feedback", "effect"} {
 		view.Stages = append(view.Stages, ringStage{"p" + string(rune('1'+i)), v.t("console.stage." + id)})
 	}

@@ -38,7 +38,7 @@ var actions = []string{"create", "import", "edit", "submit", "approve", "return"
 	"edit_milestone", "remove_milestone", "tick", "report", "evidence", "extend", "urge", "rung", "overdue", "verify", "survey", "object", "answer",
 	"back_up", "restore", "ask_erasure", "end_erasure", "erase",
 	"summarize", "statement", "repin", "reschedule", "hand_over", "draw_up", "enlist", "delist", "carry_over",
-	"refused", "export", "verify_trail", "sign_in", "sign_out", "sign_in_begun", "set_password", "enrol_totp", "renew_recovery", "use_recovery", "remove_totp", "add_user", "disable", "enable", "grant", "revoke", "leave", "delegate", "end_delegation",
+	"refused", "export", "verify_trail", "sign_in", "sign_out", "sign_in_begun", "set_password", "enrol_totp", "renew_recovery", "use_recovery", "remove_totp", "link_identity", "unlink_identity", "add_user", "disable", "enable", "grant", "revoke", "leave", "delegate", "end_delegation",
 	"mark", "unmark", "collect", "accept", "decline", "merge", "tell",
 	"add_unit", "rename_unit", "move_unit", "close_unit", "reopen_unit", "issue_token", "revoke_token", "publish", "load_calendar", "alarm"}
 

@@ -54,7 +54,7 @@ var stage struct {
 }
 
 // open opens a house. In a demo people take a seat, and otherwise they sign in with the password.
-func open(t *testing.T, demo bool) *house {
+func open(t *testing.T, demo bool, ways ...func(url string) auth.Federated) *house {
 	t.Helper()
 	stage.once.Do(func() { stage.err = put(t.Context(), stage.dir) })
 	if stage.err != nil {
@@ -64,11 +64,12 @@ func open(t *testing.T, demo bool) *house {
 	if err := os.CopyFS(dir, os.DirFS(stage.dir)); err != nil {
 		t.Fatal(err)
 	}
-	return build(t, dir, stage.ended, demo)
+	return build(t, dir, stage.ended, demo, ways...)
 }
 
-// build opens the house in dir, which may be empty.
-func build(t *testing.T, dir string, now time.Time, demo bool) *house {
+// build opens the house in dir, which may be empty. Each of ways makes a way in besides the password, for the house's
+// address.
+func build(t *testing.T, dir string, now time.Time, demo bool, ways ...func(url string) auth.Federated) *house {
 	t.Helper()
 	ctx := context.Background() // the house outlives the test's context, which ends before its clean-up
 	h := &house{t: t, clock: plan.NewClock(now), users: map[string]engine.User{}}
@@ -77,7 +78,12 @@ func build(t *testing.T, dir string, now time.Time, demo bool) *house {
 	if h.db, h.engine, kept, err = furnish(ctx, dir, h.clock); err != nil {
 		t.Fatal(err)
 	}
-	if h.door, err = auth.New(auth.Config{Engine: h.engine, Store: h.db}); err != nil {
+	s := httptest.NewUnstartedServer(nil) // its address is needed before it has an answer
+	c := auth.Config{Engine: h.engine, Store: h.db, PublicURL: "http://" + s.Listener.Addr().String()}
+	for _, way := range ways {
+		c.Ways = append(c.Ways, way(c.PublicURL))
+	}
+	if h.door, err = auth.New(c); err != nil {
 		t.Fatal(err)
 	}
 	hub := new(notify.Hub)
@@ -94,7 +100,8 @@ func build(t *testing.T, dir string, now time.Time, demo bool) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(server.Handler())
+	s.Config.Handler = server.Handler()
+	s.Start()
 	h.url = s.URL
 	t.Cleanup(func() {
 		s.CloseClientConnections() // a browser keeps its connections

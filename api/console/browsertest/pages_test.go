@@ -28,9 +28,10 @@ type sight struct {
 }
 
 // notPages are addresses that answer with something else: files, parts of pages, and the way to the first page. The
-// second step of a sign-in is there for whoever has taken the first; TestSignInWithOneTimeCode looks at it. An
+// second step of a sign-in is there for whoever has taken the first; TestSignInWithOneTimeCode looks at it, and
+// identity systems have tests of their own. An
 // address with a dot is a file's in any case.
-var notPages = []string{"/", "/sign-in/code", "/assets/:file", "/todo/count", "/ledger/counts", "/notices/count", "/events", "/projects/:id/evidence/:evidence",
+var notPages = []string{"/", "/sign-in/code", "/sign-in/:way", "/sign-in/:way/callback", "/account/link/:way", "/assets/:file", "/todo/count", "/ledger/counts", "/notices/count", "/events", "/projects/:id/evidence/:evidence",
 	"/projects/:id/evidence/:evidence/picture", "/trail/verify/progress"}
 
 // watchers sees each page that is not named below; it is the first of them whom the page lets in.
