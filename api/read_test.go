@@ -234,7 +234,7 @@ func TestCalendar(t *testing.T) {
 		for _, c := range []struct{ name, path, want string }{
 			{"this year", "/calendar", `"year":2026,"known":true`},
 			{"a holiday", "/calendar?year=2026", `"date":"2026-10-01","name":"国庆节","workday":false`},
-			{"a year that is not loaded", "/calendar?year=2030", `"year":2030,"known":false,"warning":"the holiday list of this year is not loaded`},
+			{"a year that is not loaded", "/calendar?year=2030", `"year":2030,"known":false,"warning":"some date lies in a year whose holiday list is not loaded`},
 			{"over the holidays", "/calendar/workdays?from=2026-09-30&n=1", `"date":"2026-10-08","known":true`},
 			{"backwards", "/calendar/workdays?from=2026-10-08&n=-1", `"date":"2026-09-30"`},
 			{"from today", "/calendar/workdays?n=1", `"from":"2026-09-24","n":1,"date":"2026-09-28"`},

@@ -98,7 +98,7 @@ func TestLeaveAllOrNothing(t *testing.T) {
 		}
 		// The first of two tiers has said yes.
 		h.does("owner", &p, engine.Submit{Transition: "deploy", Note: "切口小、可操作、易推广"})
-		h.does("supervisor", &p, engine.Approve{})
+		h.does("supervisor", &p, engine.Approve{Criteria: []string{"small", "doable", "spreadable", "solving"}})
 		if p.Request == nil {
 			t.Fatal("one yes was enough")
 		}

@@ -207,7 +207,7 @@ func TestFacts(t *testing.T) {
 	s.at("2026-10-12 10:00").does(owner, engine.Submit{Transition: "close", Note: "请批"})
 	want := engine.Facts{
 		Title: "改造图书馆照明", Need: "阅览座位太暗", Target: "照度达到300勒克斯", Measures: "更换灯具", List: "2026-5", HasOwner: true, HasSponsor: true, Started: true,
-		HasDeadline: true, DaysLeft: 49, Milestones: 3, MilestonesDone: 1, MilestonesLate: 1, WorkdaysInStage: 6,
+		HasDeadline: true, DaysLeft: 49, Milestones: 3, MilestonesDone: 1, RouteGaps: 3, MilestonesLate: 1, WorkdaysInStage: 6,
 		Votes: 7, SatisfiedRate: 42, HighlySatisfiedRate: 28, OpenObjections: 1, ObjectionsLate: 1, Note: "请批",
 	}
 	if seen != want {

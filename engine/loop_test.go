@@ -120,7 +120,7 @@ func TestLoopOfShuji(t *testing.T) {
 	s.refused(supervisor, engine.Approve{}, engine.Denied, "approval.role") // the second tier is the 党委's
 	s.play(t, []line{
 		{"2026-03-04 10:00", second, engine.Approve{}, "approve plan→deploy supervisor@p"},
-		{"2026-03-05 10:00", owner, engine.LayMilestones{Milestones: []engine.Milestone{{Title: "试点", Due: day("2026-06-30")}}}, "lay_milestones owner"},
+		{"2026-03-05 10:00", owner, engine.LayMilestones{Milestones: []engine.Milestone{{Title: "试点", Due: day("2026-06-30"), Who: "支部"}}}, "lay_milestones owner"},
 		{"2026-03-05 11:00", secretary, engine.Submit{Transition: "advance"}, "submit deploy→advance secretary@b"},
 		{"2026-03-06 10:00", supervisor, engine.Approve{}, "approve supervisor@z"},
 		{"2026-03-06 11:00", leader, engine.Approve{}, "approve deploy→advance leader@p"},

@@ -201,10 +201,16 @@ func TestRandomCommandsOverDatabase(t *testing.T) {
 		rounds(t, 5)
 		h := settle(t, db, "2026-01-05 10:00")
 		h.people["everything"] = h.person("everything", "b", engine.Supervisor, "p", engine.Leader, "b", engine.Secretary)
+		branches := 0
 		rapid.Check(t, func(t *rapid.T) {
+			branches++ // each has one 书记项目 a year
+			unit, err := h.e.AddUnit(h.t.Context(), engine.Operator(), "b", fmt.Sprintf("b%d", branches), "支部")
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
 			d := h.draft()
 			d.Deadline = day("2026-01-05").AddDays(rapid.IntRange(400, 600).Draw(t, "deadline"))
-			p, err := h.e.Create(h.t.Context(), h.people["secretary"], rapid.SampledFrom([]string{"shishi", "shuji"}).Draw(t, "kind"), h.units["b"], d)
+			p, err := h.e.Create(h.t.Context(), h.people["secretary"], rapid.SampledFrom([]string{"shishi", "shuji"}).Draw(t, "kind"), unit, d)
 			if err != nil {
 				t.Fatalf("%v", err)
 			}
