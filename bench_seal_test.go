@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -168,7 +169,7 @@ func (w *benchWorld) multiply(t *testing.T, entries int) {
 		}
 		columns = append(columns, `"`+name+`"`)
 	}
-	if err := rows.Close(); err != nil {
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		t.Fatal(err)
 	}
 	chosen := strings.NewReplacer(`"id"`, "?1", `"number"`, "?2", `"head"`, "?3").Replace(strings.Join(columns, ", "))

@@ -66,7 +66,7 @@ func (x *scoreCmd) Run(ctx context.Context, s *session) error {
 		if q.To.IsZero() {
 			q.To = calendar.NewDate(q.From.Year(), time.December, 31)
 		}
-		desk := score.NewDesk(e, e.Store, nil, nil)
+		desk := score.NewDesk(e, e.Store, time.Now, nil)
 		t, err := desk.Apply(ctx, engine.Operator(), q, sheet)
 		if err != nil {
 			return err

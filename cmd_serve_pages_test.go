@@ -206,11 +206,11 @@ func TestDemoSeats(t *testing.T) {
 		_, _, page := v.open("/todo", nil)
 		return regexp.MustCompile(`演示里的今天：([0-9-]+)`).FindString(page)
 	}
-	if before, after := day(), ""; before == "" {
+	if before := day(); before == "" {
 		t.Error("the demo does not say what day it is")
 	} else if _, at, _ := v.open("/seat", url.Values{"days": {"7"}, "next": {"/todo"}}); at != "/todo" {
 		t.Errorf("letting a week go by leads to %s", at)
-	} else if after = day(); after <= before {
+	} else if after := day(); after <= before {
 		t.Errorf("a week after %q is %q", before, after)
 	}
 	if status, _, _ := v.open("/seat", url.Values{"days": {"400"}}); status != http.StatusUnprocessableEntity {

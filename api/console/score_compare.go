@@ -42,14 +42,14 @@ func (c *Console) compareScores(v *visit) error {
 func (c *Console) trySheet(v *visit) error {
 	name, source, err := v.sheetFile()
 	if err != nil {
-		return c.beside(v, nil, []string{v.t("console.scores.no_file")}) //nolint:nilerr // said beside the form
+		return c.beside(v, nil, []string{v.t("console.scores.no_file")})
 	}
 	s, err := c.ParseSheet(name, source)
 	var mistakes interface{ Unwrap() []error }
 	if errors.As(err, &mistakes) {
 		var wrong []string
 		for _, m := range mistakes.Unwrap() {
-			if x, ok := m.(message.Localised); ok { //nolint:errorlint // each is itself a mistake
+			if x, ok := m.(message.Localised); ok {
 				wrong = append(wrong, x.In(v.lang))
 			}
 		}

@@ -36,9 +36,6 @@ const (
 
 // NewDesk makes a desk over the trail. The first of the sheets is the one that holds.
 func NewDesk(e *engine.Engine, trail engine.Walker, now func() time.Time, sheets []*Sheet) *Desk {
-	if now == nil {
-		now = time.Now
-	}
 	return &Desk{engine: e, trail: trail, sheets: sheets, now: now}
 }
 
