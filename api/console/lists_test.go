@@ -14,10 +14,10 @@ import (
 	"bihuan/engine"
 )
 
-// lists returns the play's lists by number: the one being reconciled, then the next.
+// lists returns the college's lists by number: the one being reconciled, then the next.
 func (w *world) lists(t *testing.T) (running, next engine.List) {
 	t.Helper()
-	page, err := w.engine.Lists(t.Context(), engine.Operator(), engine.ListFilter{})
+	page, err := w.engine.Lists(t.Context(), engine.Operator(), engine.ListFilter{Unit: w.unitOf(t, "csxy").ID})
 	if err != nil || len(page.Items) != 2 {
 		t.Fatalf("%d lists, %v", len(page.Items), err)
 	}

@@ -15,7 +15,7 @@ import (
 // TestRateBehindALink opens a poll by the form, rates from a device, and is refused what must be.
 func TestRateBehindALink(t *testing.T) {
 	w := ownWorld(t)
-	p := w.item(t, func(p *engine.Project) bool { return p.Stage == "feedback" })
+	p := w.item(t, func(p *engine.Project) bool { return p.Stage == "feedback" && p.Poll == nil })
 	page := "/projects/" + string(p.ID)
 	if a := w.ask(t, "zhang", page, nil); !strings.Contains(a.body, `id="do-open_poll"`) {
 		t.Fatal("a supervisor is not offered a poll")

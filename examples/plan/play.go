@@ -124,7 +124,7 @@ type player struct {
 	Stage
 	world  World
 	items  map[string]engine.ProjectID // by the item's word in the script
-	lists  map[string]engine.ListID    // by number
+	lists  map[string]engine.ListID    // by unit and number
 	minute int
 }
 

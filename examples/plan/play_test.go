@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,13 +68,13 @@ func TestPlayShowsEveryStageAndHolds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[engine.StageID]int{"plan": 2, "deploy": 1, "advance": 5, "track": 1, "feedback": 1, "effect": 1,
-			engine.Closed: 3, engine.Shelved: 1}
+		want := map[engine.StageID]int{"plan": 2, "deploy": 1, "advance": 6, "track": 1, "feedback": 2, "effect": 1,
+			engine.Closed: 4, engine.Shelved: 1}
 		if !maps.Equal(counts.ByStage, want) {
 			t.Errorf("projects by stage: %v, want %v", counts.ByStage, want)
 		}
-		if counts.Overdue == 0 || counts.OnTime != 2 {
-			t.Errorf("overdue %d, want some; closed on time %d, want 2", counts.Overdue, counts.OnTime)
+		if counts.Overdue == 0 || counts.OnTime != 3 {
+			t.Errorf("overdue %d, want some; closed on time %d, want 3", counts.Overdue, counts.OnTime)
 		}
 		actions := map[string]int{}
 		for after := ""; ; {
@@ -90,7 +91,8 @@ func TestPlayShowsEveryStageAndHolds(t *testing.T) {
 		}
 		for _, a := range []string{"import", "create", "edit", "submit", "approve", "return", "acknowledge", "lay_milestones", "report",
 			"tick", "evidence", "verify", "survey", "object", "summarize", "extend", "urge", "overdue", "rung", "transition",
-			"draw_up", "put", "publish", "reconcile", "carry_over", "carried_in", "enlist", "collect", "merge", "absorb", "accept", "settle", "decline", "tell"} {
+			"draw_up", "put", "publish", "reconcile", "carry_over", "carried_in", "enlist", "collect", "merge", "absorb", "accept", "settle", "decline", "tell",
+			"answer", "extend_late", "look_back", "open_poll", "account", "close"} {
 			if actions[a] == 0 {
 				t.Errorf("nobody did %q in the play", a)
 			}
@@ -104,4 +106,63 @@ func TestPlayShowsEveryStageAndHolds(t *testing.T) {
 			t.Errorf("the leader's list: %d tasks, %v; want at least 2", len(tasks), err)
 		}
 	})
+}
+
+// TestPlayLeavesWhatMakesItTheirs looks for each of the rules about lists, deadlines, 销号 and satisfaction in what the
+// play leaves behind, so that a visitor of the demo finds them.
+func TestPlayLeavesWhatMakesItTheirs(t *testing.T) {
+	ctx, op := t.Context(), engine.Operator()
+	db := storagetest.Open(t, "sqlite")
+	e, _ := play(t, db)
+	page, err := e.List(ctx, op, engine.Filter{Limit: engine.MaxPage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := func(what string, like func(p *engine.Project) bool) engine.Project {
+		t.Helper()
+		i := slices.IndexFunc(page.Items, func(p engine.Project) bool { return like(&p) })
+		if i < 0 {
+			t.Fatalf("nothing is %s", what)
+		}
+		return page.Items[i]
+	}
+	one("shelved", func(p *engine.Project) bool { return p.Stage == engine.Shelved })
+	one("extended, and asks again", func(p *engine.Project) bool {
+		return p.Extensions == 1 && p.Request != nil && p.Request.Kind == engine.RequestExtension
+	})
+	one("refused an extension that was asked for too late", func(p *engine.Project) bool { return p.LateAsks == 1 && p.OverdueAt != nil })
+	one("looked at again and found well", func(p *engine.Project) bool {
+		return p.Stage == engine.Closed && p.LookBack != nil && p.LookBack.Passed
+	})
+	one("sent back by its rating", func(p *engine.Project) bool { return p.Stage == "advance" && p.LookBacksFailed == 0 && p.Round == 1 })
+	reopened := one("reopened by a look-back", func(p *engine.Project) bool { return p.Stage == "advance" && p.LookBacksFailed == 1 })
+	if reopened.LookBack == nil || reopened.LookBack.Passed || reopened.LookBack.ConfirmedAt == nil {
+		t.Errorf("%s is reopened without the finding: %+v", reopened.Number, reopened.LookBack)
+	}
+	polled := one("being rated behind a link", func(p *engine.Project) bool { return p.Poll != nil && e.Now().Before(p.Poll.ClosesAt) })
+	votes, err := e.Votes(ctx, &polled)
+	if err != nil || votes.Votes() < 20 || votes.Dissatisfied != 1 || len(polled.Objections) != 1 {
+		t.Errorf("%s: votes %+v, %d objections, %v", polled.Number, votes, len(polled.Objections), err)
+	}
+
+	lists, err := e.Lists(ctx, op, engine.ListFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := map[engine.ListState]int{}
+	for _, l := range lists.Items {
+		states[l.State]++
+		if l.State != engine.ListArchived {
+			continue
+		}
+		if got := l.Items[reopened.ID].Outcome; got != engine.OutClosed { // what it came to then stays written down
+			t.Errorf("on the archived list %s is %q", reopened.Number, got)
+		}
+		if got := l.Items[polled.ID]; got.Outcome != engine.OutCarried || got.To != polled.ListID {
+			t.Errorf("on the archived list %s is %+v", polled.Number, got)
+		}
+	}
+	if want := map[engine.ListState]int{engine.ListDraft: 1, engine.ListPublished: 1, engine.ListReconciling: 1, engine.ListArchived: 1}; !maps.Equal(states, want) {
+		t.Errorf("lists by state: %v, want %v", states, want)
+	}
 }

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"bihuan/engine"
@@ -82,10 +84,11 @@ func script() []event {
 	add(report(14, "branch", "zhou", 50, "3 个支部试行"), report(28, "branch", "zhou", 95, "6 个支部全部试行"))
 	add(done(36, "branch", "zhou")...)
 
-	// 共建品牌: overdue; the clock climbs the ladder.
+	// 共建品牌: overdue; the clock climbs the ladder, and an extension is asked for too late.
 	add(handOut("brand", "chen", "校内外支部共建少", "建成“海棠花红”先锋阵地 1 个", 1, 30)...)
 	add(report(12, "brand", "chen", 20, "与 2 个社区支部达成意向"), report(24, "brand", "chen", 35, "场地仍在协调"))
 	add(cmd(33, "zhang", "brand", engine.Urge{Note: "已逾期，请与后勤处一起拿出场地方案"}))
+	add(tooLate(34, "chen", "brand", 50, "后勤处的场地下月才能腾出，申请延期"))
 
 	// 思政铸师魂: extended once; a second extension waits for the leader.
 	add(handOut("teach", "zhou", "教务系统卡顿", "新教务系统上线，选课高峰不排队", 3, 32)...)
@@ -139,6 +142,7 @@ func script() []event {
 	add(report(25, "lab", "wu", 60, "修好 19 台"))
 	add(lists()...)
 	add(collected()...)
+	add(below()...)
 	return s
 }
 
@@ -247,4 +251,19 @@ func extend(due int, why string) func(context.Context, *player, *engine.Project)
 	return func(_ context.Context, p *player, _ *engine.Project) ([]engine.Command, error) {
 		return []engine.Command{engine.Extend{Deadline: p.date(due), Note: why}}, nil
 	}
+}
+
+// tooLate asks for an extension after the deadline: it is refused, and counted.
+func tooLate(day int, who, item string, due int, why string) event {
+	return event{day: day, who: who, item: item, list: func(ctx context.Context, p *player, by engine.Actor) error {
+		x, err := p.Engine.Project(ctx, by, p.items[item])
+		if err != nil {
+			return err
+		}
+		_, err = p.Engine.Do(ctx, by, x.ID, x.Version, engine.Extend{Deadline: p.date(due), Note: why})
+		if e := (*engine.Error)(nil); !errors.As(err, &e) || e.Key != "extension.too_late" {
+			return fmt.Errorf("an extension asked for after the deadline is not refused as that: %v", err)
+		}
+		return nil
+	}}
 }

@@ -305,10 +305,12 @@ func compare(before, after *engine.Workflow) []console.Difference {
 	return out
 }
 
-// link is the address behind which an item in 反馈 is rated.
-func (h *house) link() string {
+// unpolled is an item in 反馈 that nobody is asked about yet; the play's poll has another.
+func unpolled(p *engine.Project) bool { return p.Stage == "feedback" && p.Poll == nil }
+
+// link opens a poll on an item and returns the address behind which it is rated.
+func (h *house) link(p engine.Project) string {
 	h.t.Helper()
-	p := h.item(func(p *engine.Project) bool { return p.Stage == "feedback" })
 	_, token, err := h.engine.OpenPoll(context.Background(), h.actor(h.users["zhang"].ID), p.ID, p.Version, calendar.DateOf(h.clock.Now(), h.engine.Site.Location).AddDays(5))
 	if err != nil {
 		h.t.Fatal(err)

@@ -66,7 +66,8 @@ func TestListIsClosed(t *testing.T) {
 // objection, which the supervisor answers.
 func TestRatingFromAPhone(t *testing.T) {
 	h := open(t, false)
-	link := h.link()
+	asked := h.item(unpolled)
+	link := h.link(asked)
 	somebody := visitor(t, h.url)
 	somebody.look(phone)
 	somebody.open(link)
@@ -79,7 +80,7 @@ func TestRatingFromAPhone(t *testing.T) {
 	if !somebody.has("#main input[name=level][value='2']:checked") {
 		t.Error("the page does not remember the device's mark")
 	}
-	rated := h.item(func(p *engine.Project) bool { return p.Poll != nil })
+	rated := h.item(func(p *engine.Project) bool { return p.ID == asked.ID })
 	tally, err := h.engine.Votes(t.Context(), &rated)
 	if err != nil || tally.Votes() != 1 || tally.Dissatisfied != 1 {
 		t.Errorf("counted %+v (%v)", tally, err)

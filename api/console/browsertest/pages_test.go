@@ -40,7 +40,7 @@ var watchers = []string{"zhang", "zhao", "qian", "wang"}
 // examples fill in what stands for many things in an address.
 func (x *team) examples() map[string]string {
 	h := x.h
-	busy := h.item(func(p *engine.Project) bool { return p.Stage == "feedback" })
+	busy := h.item(unpolled)
 	first := x.member(watchers[0])
 	first.upload(h, "台账.csv", goodLedger)
 	running, next := h.lists()
@@ -50,17 +50,27 @@ func (x *team) examples() map[string]string {
 		"/lists/:id/carry/:project": list + "/carry/" + string(running.Order()[0]), "/workflows/:workflow": "/workflows/shishi",
 		"/scores/:unit": "/scores/" + string(h.unit("csxy")),
 		"/units/:unit":  "/units/" + string(h.unit("csxy")), "/people/:user": "/people/" + string(h.users["zhou"].ID), "/people/:user/leave": "/people/" + string(h.users["zhou"].ID) + "/leave",
-		"/needs/:id": "/needs/" + h.need(), "/board/:id": "/board/" + string(running.ID), "/r/:token": h.link()}
+		"/needs/:id": "/needs/" + h.need(), "/board/:id": "/board/" + string(running.ID), "/r/:token": h.link(busy)}
 }
 
 // lists are the college's: the one that is being reconciled, and the next.
 func (h *house) lists() (running, next engine.List) {
 	h.t.Helper()
-	page, err := h.engine.Lists(context.Background(), engine.Operator(), engine.ListFilter{})
+	page, err := h.engine.Lists(context.Background(), engine.Operator(), engine.ListFilter{Unit: h.unit("csxy")})
 	if err != nil || len(page.Items) != 2 {
 		h.t.Fatalf("%d lists, %v", len(page.Items), err)
 	}
 	return page.Items[1], page.Items[0]
+}
+
+// archived is the list of the 党总支, which is closed.
+func (h *house) archived() engine.List {
+	h.t.Helper()
+	page, err := h.engine.Lists(context.Background(), engine.Operator(), engine.ListFilter{State: []engine.ListState{engine.ListArchived}})
+	if err != nil || len(page.Items) != 1 {
+		h.t.Fatalf("%d archived lists, %v", len(page.Items), err)
+	}
+	return page.Items[0]
 }
 
 // need is the id of one that waits for an answer.
@@ -140,11 +150,13 @@ func (x *team) sights() []sight {
 	})
 	project("closed", "wang", func(p *engine.Project) bool { return p.Stage == engine.Closed })
 	project("shelved", "li", func(p *engine.Project) bool { return p.Stage == engine.Shelved })
+	project("polled", "he", func(p *engine.Project) bool { return p.Poll != nil })
+	project("reopened", "li", func(p *engine.Project) bool { return p.LookBacksFailed > 0 })
 	project("secretary", "wu", func(p *engine.Project) bool { return p.Kind == "shuji" })
 	again("need-settled", "zhang", "/needs/"+h.settled())
 	_, draft := h.lists()
 	again("needs-of-list", "zhang", "/needs?number="+draft.Number+"&unit="+string(draft.UnitID))
-	for _, s := range []sight{{name: "list-draft", login: "zhang", path: "/lists/" + string(draft.ID)},
+	for _, s := range []sight{{name: "list-draft", login: "zhang", path: "/lists/" + string(draft.ID)}, {name: "list-archived", login: "he", path: "/lists/" + string(h.archived().ID)},
 		{name: "person-security", login: "qian", path: "/people/" + string(h.users["wang"].ID)}, {name: "unit-security", login: "qian", path: "/units/" + string(h.unit("csxy"))},
 		{name: "roles-answer", login: "qian", path: "/roles?act=shishi.deploy.0&unit=" + string(h.unit("csxy"))}, {name: "units-search", login: "zhao", path: "/units?q=%E5%AD%A6%E9%99%A2"},
 		{name: "todo-owner", login: "zhou", path: "/todo"}, {name: "todo-nothing", login: "wang", path: "/todo"}, {name: "overview-owner", login: "zhou", path: "/overview"},
