@@ -76,7 +76,7 @@ func (c *Case) line(item ListItem, p Project) Line {
 	if l.Outcome == "" {
 		l.Outcome = c.outcome(&p)
 	}
-	if p.Stage == Closed {
+	if p.Stage == Closed || l.Outcome == OutClosed { // it was then, though a look-back may have reopened it since
 		l.Reported, l.Verified, l.Rated = true, true, true
 		return l
 	}

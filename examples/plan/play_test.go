@@ -158,6 +158,15 @@ func TestPlayLeavesWhatMakesItTheirs(t *testing.T) {
 		if got := l.Items[reopened.ID].Outcome; got != engine.OutClosed { // what it came to then stays written down
 			t.Errorf("on the archived list %s is %q", reopened.Number, got)
 		}
+		r, err := e.Reconcile(ctx, op, l.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range r.Lines {
+			if line.Outcome == engine.OutClosed && !(line.Reported && line.Verified && line.Rated) {
+				t.Errorf("the archived list says that %s was struck off without all three sides: %t %t %t", line.Project.Number, line.Reported, line.Verified, line.Rated)
+			}
+		}
 		if got := l.Items[polled.ID]; got.Outcome != engine.OutCarried || got.To != polled.ListID {
 			t.Errorf("on the archived list %s is %+v", polled.Number, got)
 		}
