@@ -29,6 +29,15 @@ type boardPage struct {
 	small []byte // gzip
 }
 
+// drop forgets a page that could not be rendered: what nobody may see, or nobody has heard of, takes no place.
+func (b *boards) drop(key string, p *boardPage) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pages[key] == p {
+		delete(b.pages, key)
+	}
+}
+
 // maxBoards bounds how many pages are kept.
 const maxBoards = 2000
 
@@ -158,13 +167,15 @@ func (c *Console) cached(v *visit, name, part string, read func(ctx context.Cont
 		return notFound()
 	}
 	v.user, v.actor, v.theme, v.large = engine.User{}, engine.Actor{}, "", false
-	p := c.shown.page(v.lang + " " + v.g.Request.URL.Path + " " + part)
+	key := v.lang + " " + v.g.Request.URL.Path + " " + part
+	p := c.shown.page(key)
 	now := c.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.plain == nil || now.After(p.until) {
 		view, err := read(context.WithoutCancel(v.ctx)) // others wait for the same page
 		if err != nil {
+			c.shown.drop(key, p)
 			return err
 		}
 		var b bytes.Buffer

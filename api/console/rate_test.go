@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -132,6 +133,18 @@ func TestBoard(t *testing.T) {
 	}
 	if a := w.ask(t, "", "/board/"+string(next.ID), nil); a.Code != http.StatusNotFound {
 		t.Errorf("a draft answers %d", a.Code)
+	}
+	kept := len(w.console.shown.pages)
+	for i := range 20 { // whoever asks for what is not there pushes nothing out
+		id := fmt.Sprintf("01a20acd-0000-7000-8000-%012d", i)
+		w.ask(t, "", "/board/"+id, nil)
+		w.ask(t, "", "/board?unit="+id, nil)
+	}
+	if n := len(w.console.shown.pages); n != kept {
+		t.Errorf("%d pages are kept where there were %d", n, kept)
+	}
+	if w.console.shown.pages["zh-CN /board/"+string(next.ID)+" "] != nil {
+		t.Error("a page is kept of a draft")
 	}
 	start := time.Now()
 	const n = 2000
