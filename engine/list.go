@@ -156,13 +156,18 @@ func (l *List) item(id ProjectID) (ListItem, error) {
 	return item, nil
 }
 
-// take removes an item and closes the gap in the numbers. Nobody has seen them yet.
+// take removes an item and closes the gap in the numbers. Nobody has seen them yet. What was carried over stays: the
+// list that it came from accounts for it by naming this one.
 func (l *List) take(id ProjectID) error {
 	if err := l.allows(ListDraft); err != nil {
 		return err
 	}
-	if _, err := l.item(id); err != nil {
+	item, err := l.item(id)
+	if err != nil {
 		return err
+	}
+	if item.From != "" {
+		return blocked("lists.carried_in", "no", item.No)
 	}
 	delete(l.Items, id)
 	l.number(l.Order())

@@ -39,7 +39,7 @@ func (e *Engine) CarryOver(ctx context.Context, who Actor, id ListID, base int64
 		}
 		return l, err
 	}
-	if next.UnitID != l.UnitID || next.From.Before(l.From) || next.State != ListDraft && next.State != ListPublished {
+	if next.UnitID != l.UnitID || !l.From.Before(next.From) || next.State != ListDraft && next.State != ListPublished {
 		return l, invalid("to", "lists.carry_not_there", "number", next.Number)
 	}
 	p, err := e.Store.Project(ctx, project)

@@ -165,6 +165,10 @@ func TestListIsDrawnUpPublishedReconciledAndArchived(t *testing.T) {
 		if item := h.newest(next.ID).Items[projects[0].ID]; item.From != l.ID || item.Times != 1 || item.Late {
 			t.Errorf("on the next list: %+v", item)
 		}
+		// What a list accounts for by the next one cannot be dropped there before anybody has seen it.
+		draft := h.newest(next.ID)
+		_, err = h.e.TakeOff(ctx, h.people["second"], draft.ID, draft.Version, projects[0].ID)
+		h.refuses(err, engine.Blocked, "lists.carried_in")
 		l = h.must(h.e.CloseList(ctx, h.people["leader"], l.ID, l.Version, "第五期关账"))
 		if l.State != engine.ListArchived || l.ClosedBy != h.people["leader"].ID || l.ClosedAt == nil {
 			t.Errorf("closed: %+v", l)
@@ -206,6 +210,7 @@ func TestListRefusals(t *testing.T) {
 		reconciling := h.publish(h.put(h.drawUp("2026-4", "2026-07-01", "2026-08-31"), ps[1].ID))
 		h.sweep()
 		reconciling = h.newest(reconciling.ID)
+		beside := h.drawUp("2026-4b", "2026-07-01", "2026-08-31")
 		own := h.person("own", "p", engine.Supervisor)
 		mine := h.draft()
 		mine.Owner, mine.List = own.ID, ""
@@ -236,6 +241,7 @@ func TestListRefusals(t *testing.T) {
 			{"carrying over from a draft", carry(second, second5, ps[0].ID, other.ID, "还没有做完"), engine.Blocked, "lists.not_now"},
 			{"carrying over without a reason", carry(second, reconciling, ps[1].ID, other.ID, "无"), engine.Invalid, "note.too_short"},
 			{"carrying over to itself", carry(second, reconciling, ps[1].ID, reconciling.ID, "还没有做完"), engine.Invalid, "lists.carry_to_itself"},
+			{"carrying over into the same period", carry(second, reconciling, ps[1].ID, beside.ID, "还没有做完"), engine.Invalid, "lists.carry_not_there"},
 			{"carrying over nowhere", carry(second, reconciling, ps[1].ID, "0199f000-0000-7000-8000-000000000000", "还没有做完"), engine.Invalid, "lists.unknown"},
 			{"publishing by an operator", func() error {
 				_, err := h.e.PublishList(ctx, engine.Operator(), second5.ID, second5.Version)

@@ -295,7 +295,7 @@ func (c *Console) carryForm(v *visit, l *engine.List) (form, error) {
 	}
 	to := field{ID: "carry-to", Name: "to", Kind: "select", Label: v.t("console.carry.to"), Required: true}
 	for _, x := range page.Items {
-		if x.ID != l.ID && !x.From.Before(l.From) {
+		if l.From.Before(x.From) {
 			to.Choices = append([]choice{{string(x.ID), x.Number + " · " + x.Name + v.t("console.carry.state", "state", x.State), false}}, to.Choices...)
 		}
 	}

@@ -127,7 +127,8 @@ type listLine struct {
 	ID, Title, Number, Href string
 	No                      int
 	First, Last             bool
-	Up, Down                int // the numbers that it moves to
+	Up, Down                int  // the numbers that it moves to
+	Stays                   bool // carried over: it cannot be taken off
 	Unit, Owner             string
 	Due                     dueView
 	Light                   lightView
@@ -389,7 +390,7 @@ func (c *Console) listLine(v *visit, r *engine.Reconciliation, i int, view *list
 		name := v.t("console.list.side." + s.name)
 		row.Sides = append(row.Sides, sideView{name, name + v.t("list.colon") + v.t(state), s.done})
 	}
-	if l.Item.From != "" {
+	if row.Stays = l.Item.From != ""; row.Stays {
 		row.Marks = append(row.Marks, tagView{"y", v.t("console.list.mark.carried", "n", l.Item.Times)})
 	} else if l.Item.Late {
 		row.Marks = append(row.Marks, tagView{"o", v.t("console.list.mark.late")})

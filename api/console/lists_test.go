@@ -179,6 +179,23 @@ func TestListByForms(t *testing.T) {
 		post("zhang", carry, http.StatusUnprocessableEntity, url.Values{"version": {version()}, "to": {string(next.ID)}, "note": {"无"}})
 		post("zhang", carry, http.StatusSeeOther, url.Values{"version": {version()}, "to": {string(next.ID)}, "note": {"下一期继续办理"}})
 	}
+	path, list = "/lists/"+string(next.ID), next.ID // what came over stays there, whatever else is taken off
+	next = w.newest(t, list)
+	own, came := 0, engine.ProjectID("")
+	for id, item := range next.Items {
+		if item.From == "" {
+			own++
+		} else {
+			came = id
+		}
+	}
+	if a := w.ask(t, "zhang", path, nil); strings.Count(a.body, "/do/take") != own {
+		t.Errorf("%d items are offered to be taken off, want %d", strings.Count(a.body, "/do/take"), own)
+	}
+	if a := post("zhang", path+"/do/take", http.StatusConflict, url.Values{"version": {version()}, "project": {string(came)}}); !strings.Contains(a.body, "是结转过来的") {
+		t.Error("nothing says why it cannot be taken off")
+	}
+	path, list = "/lists/"+string(running.ID), running.ID
 	if a := w.ask(t, "li", path+"/close", nil); strings.Contains(a.body, "disabled") || !strings.Contains(a.body, "每一项都有了交代") {
 		t.Error("the pre-flight does not let the list be closed")
 	}
