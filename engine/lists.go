@@ -21,15 +21,13 @@ type ListHeader struct {
 
 func (h ListHeader) write(l *List) error {
 	var err error
-	if l.Number, err = text("number", h.Number, 40); err != nil {
+	if l.Number, err = listNumber(h.Number); err != nil {
 		return err
 	}
 	if l.Name, err = text("name", h.Name, maxTitle); err != nil {
 		return err
 	}
 	switch {
-	case l.Number == "":
-		return invalid("number", "field.empty")
 	case l.Name == "":
 		return invalid("name", "field.empty")
 	case h.From.IsZero():

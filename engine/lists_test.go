@@ -224,6 +224,9 @@ func TestListRefusals(t *testing.T) {
 		}{
 			{"a number that is taken", draw(second, change(func(x *engine.ListHeader) { x.Number = "2026-5" })), engine.Conflict, "lists.number_taken"},
 			{"no number", draw(second, change(func(x *engine.ListHeader) { x.Number = " " })), engine.Invalid, "field.empty"},
+			{"a number on two lines", draw(second, change(func(x *engine.ListHeader) { x.Number = "2026\n7" })), engine.Invalid, "field.not_text"},
+			{"a number that looks like another", draw(second, change(func(x *engine.ListHeader) { x.Number = "2026-\u200b5" })), engine.Invalid, "field.not_text"},
+			{"a number that runs backwards", draw(second, change(func(x *engine.ListHeader) { x.Number = "\u202e5-6202" })), engine.Invalid, "field.not_text"},
 			{"no name", draw(second, change(func(x *engine.ListHeader) { x.Name = "" })), engine.Invalid, "field.empty"},
 			{"ends before it begins", draw(second, change(func(x *engine.ListHeader) { x.To = day("2026-08-31") })), engine.Invalid, "lists.bad_period"},
 			{"two years", draw(second, change(func(x *engine.ListHeader) { x.To = day("2028-08-31") })), engine.Invalid, "lists.long_period"},

@@ -147,11 +147,14 @@ func DraftOfNeed(n *Need) NeedDraft {
 
 func (d NeedDraft) write(n *Need) error {
 	var err error
+	if n.Number, err = listNumber(d.Number); err != nil {
+		return err
+	}
 	for _, x := range []struct {
 		field, value string
 		limit        int
 		into         *string
-	}{{"number", d.Number, 40, &n.Number}, {"title", d.Title, maxTitle, &n.Title}, {"text", d.Text, maxText, &n.Text}, {"who", d.Who, maxTitle, &n.Who}, {"contact", d.Contact, maxTitle, &n.Contact}} {
+	}{{"title", d.Title, maxTitle, &n.Title}, {"text", d.Text, maxText, &n.Text}, {"who", d.Who, maxTitle, &n.Who}, {"contact", d.Contact, maxTitle, &n.Contact}} {
 		if *x.into, err = text(x.field, x.value, x.limit); err != nil {
 			return err
 		}
@@ -160,8 +163,6 @@ func (d NeedDraft) write(n *Need) error {
 		d.Times = 1
 	}
 	switch {
-	case n.Number == "":
-		return invalid("number", "field.empty")
 	case n.Title == "":
 		return invalid("title", "field.empty")
 	case !slices.Contains(NeedSources, d.Source):

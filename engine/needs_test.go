@@ -171,6 +171,7 @@ func TestBadInputAboutNeeds(t *testing.T) {
 	}{
 		{"no title", collect("supervisor", "z", with(func(d *engine.NeedDraft) { d.Title = " " })), engine.Invalid, "field.empty"},
 		{"no list", collect("supervisor", "z", with(func(d *engine.NeedDraft) { d.Number = "" })), engine.Invalid, "field.empty"},
+		{"a list on two lines", collect("supervisor", "z", with(func(d *engine.NeedDraft) { d.Number = "2026\n6" })), engine.Invalid, "field.not_text"},
 		{"no such source", collect("supervisor", "z", with(func(d *engine.NeedDraft) { d.Source = "rumour" })), engine.Invalid, "needs.source"},
 		{"less than once", collect("supervisor", "z", with(func(d *engine.NeedDraft) { d.Times = -1 })), engine.Invalid, "needs.times"},
 		{"10 MB of words", collect("supervisor", "z", with(func(d *engine.NeedDraft) { d.Text = strings.Repeat("挤", 3_500_000) })), engine.Invalid, "field.too_long"},
