@@ -36,6 +36,8 @@ type Engine struct {
 	workflows map[string]*Workflow // by digest; published versions never change
 	current   map[string]*Workflow // newest version by id
 	loaded    *calendar.Calendar
+
+	objecting sync.Mutex // one objection from a vote at a time, so that they do not push each other out
 }
 
 // New makes an engine over a migrated store and loads the published definitions and calendar.

@@ -210,9 +210,13 @@ func (e *Engine) Cast(ctx context.Context, token, device string, level int, comm
 // maxComment is the longest remark behind a vote.
 const maxComment = 200
 
-// objectFor files an objection. The vote has been counted by then; what stands in the way of the objection, such as
-// that there are too many of them, is logged and the remark stays with the vote.
+// objectFor files an objection. The vote has been counted by then, so that whoever hung up is heard all the same; what
+// stands in the way of the objection, such as that there are too many of them, is logged and the remark stays with the
+// vote.
 func (e *Engine) objectFor(ctx context.Context, id ProjectID, words string) {
+	e.objecting.Lock()
+	defer e.objecting.Unlock()
+	ctx = context.WithoutCancel(ctx)
 	var err error
 	for range 5 {
 		var p Project

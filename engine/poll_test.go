@@ -94,6 +94,33 @@ func TestPollCountsEveryVoteOnce(t *testing.T) {
 	})
 }
 
+// What a hall full of people writes at once becomes objections, every one of them.
+func TestPollFilesEveryObjection(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := settle(t, db, "2026-09-24 09:00")
+		ctx := t.Context()
+		p := h.inFeedback()
+		_, token, err := h.e.OpenPoll(ctx, h.people["supervisor"], p.ID, p.Version, day("2026-09-30"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const people = 40
+		var all sync.WaitGroup
+		for i := range people {
+			all.Go(func() {
+				if err := h.e.Cast(ctx, token, device(i), 1, "晚上还是没有灯"); err != nil {
+					t.Errorf("vote %d: %v", i, err)
+				}
+			})
+		}
+		all.Wait()
+		if q, err := db.Project(ctx, p.ID); err != nil || len(q.Objections) != people {
+			t.Errorf("%d objections, want %d (%v)", len(q.Objections), people, err)
+		}
+		h.intact()
+	})
+}
+
 func TestPollRefusals(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := lists{settle(t, db, "2026-09-24 09:00")}
