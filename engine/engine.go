@@ -37,7 +37,7 @@ type Engine struct {
 	current   map[string]*Workflow // newest version by id
 	loaded    *calendar.Calendar
 
-	objecting sync.Mutex // one objection from a vote at a time, so that they do not push each other out
+	objecting sync.Mutex // one vote with an objection at a time, so that they neither push each other out nor count twice
 }
 
 // New makes an engine over a migrated store and loads the published definitions and calendar.

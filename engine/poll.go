@@ -194,6 +194,11 @@ func (e *Engine) Cast(ctx context.Context, token, device string, level int, comm
 		return invalid("device", "poll.device")
 	}
 	v := Vote{Poll: p.Poll.ID, Device: deviceHash(device), Level: level, Comment: comment, At: e.now()}
+	complains := level <= 2 && comment != ""
+	if complains { // from here on, because a button pressed twice must find what it said the first time
+		e.objecting.Lock()
+		defer e.objecting.Unlock()
+	}
 	before, err := e.Store.Cast(ctx, p.ID, v)
 	if errors.Is(err, ErrNotFound) {
 		return notFound("poll.gone")
@@ -201,7 +206,7 @@ func (e *Engine) Cast(ctx context.Context, token, device string, level int, comm
 	if err != nil {
 		return err
 	}
-	if level <= 2 && comment != "" && (before.Comment == "" || before.Level > 2) {
+	if complains && (before.Comment == "" || before.Level > 2) {
 		e.objectFor(ctx, p.ID, comment)
 	}
 	return nil
@@ -214,8 +219,6 @@ const maxComment = 200
 // stands in the way of the objection, such as that there are too many of them, is logged and the remark stays with the
 // vote.
 func (e *Engine) objectFor(ctx context.Context, id ProjectID, words string) {
-	e.objecting.Lock()
-	defer e.objecting.Unlock()
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	for range 5 {

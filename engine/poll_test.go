@@ -94,7 +94,8 @@ func TestPollCountsEveryVoteOnce(t *testing.T) {
 	})
 }
 
-// What a hall full of people writes at once becomes objections, every one of them.
+// What a hall full of people writes at once becomes objections, every one of them once: a button pressed twice is one
+// device.
 func TestPollFilesEveryObjection(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-09-24 09:00")
@@ -106,9 +107,9 @@ func TestPollFilesEveryObjection(t *testing.T) {
 		}
 		const people = 40
 		var all sync.WaitGroup
-		for i := range people {
+		for i := range 2 * people {
 			all.Go(func() {
-				if err := h.e.Cast(ctx, token, device(i), 1, "晚上还是没有灯"); err != nil {
+				if err := h.e.Cast(ctx, token, device(i/2), 1, "晚上还是没有灯"); err != nil {
 					t.Errorf("vote %d: %v", i, err)
 				}
 			})
