@@ -202,9 +202,9 @@ func (e *Engine) Enable(ctx context.Context, who Actor, user string) (User, erro
 	return next, conflict(err)
 }
 
-// managed returns a user whose account the administrator may close, reset or hand over: nobody's who holds a role
-// beyond the administrator's units or one of the separated offices (三员), so that nobody gets rid of who watches them
-// or comes to sit in a higher chair; and not one's own.
+// managed returns a user whose account the administrator may close, reset or hand over: nobody's who holds a role, their
+// own or lent, beyond the administrator's units or one of the separated offices (三员), so that nobody gets rid of who
+// watches them or comes to sit in a higher chair; and not one's own.
 func (e *Engine) managed(ctx context.Context, who Actor, user, what string) (User, error) {
 	if err := e.requires(ctx, who, Admin, what); err != nil {
 		return User{}, err
@@ -218,22 +218,23 @@ func (e *Engine) managed(ctx context.Context, who Actor, user, what string) (Use
 
 // Manages refuses whoever may not do what to somebody's account; see managed. The refusal is recorded.
 func (e *Engine) Manages(ctx context.Context, who Actor, u User, what string) error {
-	if err := manages(who, u); err != nil {
+	err := e.manages(ctx, who, u)
+	if KindOf(err) == Denied {
 		return e.deny(ctx, who, what, SubjectUser+"/"+string(u.ID), err)
 	}
-	return nil
+	return err
 }
 
 // MayManage tells why a person may not close, reset or hand over somebody's account, nil if they may. Asking leaves no
 // entry.
-func (e *Engine) MayManage(who Actor, u User) error {
+func (e *Engine) MayManage(ctx context.Context, who Actor, u User) error {
 	if err := e.only(who, Admin); err != nil {
 		return err
 	}
-	return manages(who, u)
+	return e.manages(ctx, who, u)
 }
 
-func manages(who Actor, u User) error {
+func (e *Engine) manages(ctx context.Context, who Actor, u User) error {
 	if who.system {
 		return nil
 	}
@@ -245,6 +246,28 @@ func manages(who Actor, u User) error {
 			return denied("account.separated", "role", g.Role)
 		}
 		if _, ok := who.Has(Admin, g.Path); !ok {
+			return denied("account.above_scope")
+		}
+	}
+	return e.borrows(ctx, who, u)
+}
+
+// borrows refuses to manage somebody to whom a role beyond the administrator's units is lent, now or later: whoever sets
+// their password would sit in the lender's chair.
+func (e *Engine) borrows(ctx context.Context, who Actor, u User) error {
+	lent, err := e.Store.Delegations(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	for _, d := range lent {
+		if d.To != u.ID || d.RevokedAt != nil || !e.now().Before(d.EndsAt) {
+			continue
+		}
+		at, err := e.Store.Unit(ctx, string(d.UnitID))
+		if err != nil {
+			return err
+		}
+		if _, ok := who.Has(Admin, at.Path); !ok {
 			return denied("account.above_scope")
 		}
 	}

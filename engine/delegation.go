@@ -62,18 +62,13 @@ func (e *Engine) Delegate(ctx context.Context, who Actor, n NewDelegation) (Dele
 	case ends.Sub(starts) > maxDelegation || starts.Sub(now) > maxDelegation:
 		return Delegation{}, invalid("ends", "delegation.too_long", "limit", int(maxDelegation.Hours()/24))
 	}
+	at, err := e.lendable(ctx, who, n)
+	if err != nil {
+		return Delegation{}, err
+	}
 	to, err := e.User(ctx, n.To)
 	if err != nil {
 		return Delegation{}, err
-	}
-	at, err := e.Unit(ctx, n.Unit)
-	if err != nil {
-		return Delegation{}, err
-	}
-	own := who
-	own.Grants = slices.DeleteFunc(slices.Clone(who.Grants), func(g Grant) bool { return g.By != "" })
-	if _, ok := own.Has(n.Role, at.Path); !ok {
-		return Delegation{}, e.deny(ctx, who, "delegate", SubjectUnit+"/"+string(at.ID), denied("delegation.not_held", "role", n.Role, "unit", at.Name))
 	}
 	if err := open(at); err != nil {
 		return Delegation{}, err
@@ -97,6 +92,29 @@ func (e *Engine) Delegate(ctx context.Context, who Actor, n NewDelegation) (Dele
 		return d, nil
 	})
 	return d, conflict(err)
+}
+
+// lendable returns the unit at which who lends a role, if they hold it there of their own. It looks before anybody else's
+// account is looked up, so that whoever has nothing to lend does not learn which there are. A unit that is neither who's
+// nor above them is as absent as one that does not exist.
+func (e *Engine) lendable(ctx context.Context, who Actor, n NewDelegation) (Unit, error) {
+	own := who
+	own.Grants = slices.DeleteFunc(slices.Clone(who.Grants), func(g Grant) bool { return g.By != "" })
+	if !slices.ContainsFunc(own.Grants, func(g Grant) bool { return g.Role == n.Role }) {
+		return Unit{}, e.deny(ctx, who, "delegate", "", denied("delegation.not_held", "role", n.Role, "unit", n.Unit))
+	}
+	at, err := e.Unit(ctx, n.Unit)
+	if err != nil {
+		return at, err
+	}
+	if _, ok := own.Has(n.Role, at.Path); ok {
+		return at, nil
+	}
+	err = e.deny(ctx, who, "delegate", SubjectUnit+"/"+string(at.ID), denied("delegation.not_held", "role", n.Role, "unit", at.Name))
+	if !who.Covers(at.Path) && !slices.ContainsFunc(who.Grants, func(g Grant) bool { return Under(g.Path, at.Path) }) {
+		err = notFound("unit.unknown", "unit", n.Unit)
+	}
+	return at, err
 }
 
 // EndDelegation ends a delegation at once: its giver, its taker, and a security administrator (安全管理员) of its unit
@@ -161,7 +179,13 @@ func (e *Engine) Delegations(ctx context.Context, who Actor) ([]Delegation, erro
 	}), nil
 }
 
-// Actor makes an actor of a user: with the roles that the user holds now, their own and those lent to them.
+// separated reports whether the user holds one of the separated offices (三员).
+func separated(u User) bool {
+	return slices.ContainsFunc(u.Grants, func(g Grant) bool { return slices.Contains(exclusive, g.Role) })
+}
+
+// Actor makes an actor of a user: with the roles that the user holds now, their own and those lent to them. Whoever has
+// come to one of the separated offices (三员) since holds nothing that was lent.
 func (e *Engine) Actor(ctx context.Context, u User, via, requestID string) (Actor, error) {
 	a := Actor{ID: u.ID, Version: u.Version, Grants: slices.Clone(u.Grants), Via: via, RequestID: requestID}
 	list, err := e.Store.Delegations(ctx, u.ID)
@@ -187,7 +211,7 @@ func (e *Engine) Actor(ctx context.Context, u User, via, requestID string) (Acto
 		}
 		a.Eyes = append(a.Eyes, d.From)
 		holder := Actor{Grants: from.Grants}
-		if _, ok := holder.Has(d.Role, at.Path); ok && !from.Disabled {
+		if _, ok := holder.Has(d.Role, at.Path); ok && !from.Disabled && !separated(u) {
 			a.Grants = append(a.Grants, Grant{Role: d.Role, UnitID: at.ID, Path: at.Path, By: d.From})
 		}
 	}

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,96 @@ func TestDelegationEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		held("2026-09-26 08:00", 0)
+	})
+}
+
+// Whoever sets the password of somebody to whom a role is lent could act by it: only an administrator above that role may.
+func TestLentRoleKeepsSmallAdministratorsOff(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := settle(t, db, "2026-09-24 10:00")
+		ctx := t.Context()
+		now := h.clock.now()
+		d, err := h.e.Delegate(ctx, h.acts("leader"), engine.NewDelegation{To: "nobody", Unit: "p", Role: engine.Leader,
+			StartsAt: now.Add(time.Hour), EndsAt: now.Add(48 * time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reset := func(who string) error {
+			_, err := h.e.SetPassword(ctx, h.acts(who), "nobody", onePHC, true)
+			return err
+		}
+		nobody, err := h.e.User(ctx, "nobody")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "asked beforehand", h.e.MayManage(ctx, h.acts("branchadmin"), nobody), engine.Denied, "account.above_scope")
+		wantKind(t, "before it begins", reset("branchadmin"), engine.Denied, "account.above_scope")
+		h.clock.set(now.Add(2 * time.Hour))
+		wantKind(t, "while it holds", reset("branchadmin"), engine.Denied, "account.above_scope")
+		if err := reset("admin"); err != nil {
+			t.Errorf("by the administrator above: %v", err)
+		}
+		if err := h.e.EndDelegation(ctx, h.acts("leader"), d.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := reset("branchadmin"); err != nil {
+			t.Errorf("after it was ended: %v", err)
+		}
+		h.intact()
+	})
+}
+
+// A role that was lent before its taker came to one of the separated offices meets that office in nobody.
+func TestSeparatedOfficeHoldsNothingLent(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := settle(t, db, "2026-09-24 10:00")
+		ctx := t.Context()
+		if _, err := h.lend("second", "nobody", "z", engine.Supervisor, 7); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.e.Grant(ctx, h.acts("security"), "nobody", "p", engine.Inspector); err != nil {
+			t.Fatal(err)
+		}
+		a := h.acts("nobody")
+		if len(a.Grants) != 1 || a.Grants[0].Role != engine.Inspector {
+			t.Errorf("an inspector holds %+v", a.Grants)
+		}
+		if len(a.Eyes) != 1 {
+			t.Errorf("giver and taker are two pairs of eyes: %+v", a.Eyes)
+		}
+		if _, err := h.e.Revoke(ctx, h.acts("security"), "nobody", "p", engine.Inspector); err != nil {
+			t.Fatal(err)
+		}
+		if a := h.acts("nobody"); len(a.Grants) != 1 || a.Grants[0].Role != engine.Supervisor {
+			t.Errorf("afterwards: %+v", a.Grants)
+		}
+	})
+}
+
+// Asking to lend shows nobody which accounts and units there are.
+func TestDelegateShowsNothing(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := settle(t, db, "2026-09-24 10:00")
+		said := func(from, to, unit string) string {
+			_, err := h.lend(from, to, unit, engine.Supervisor, 7)
+			e, ok := errors.AsType[*engine.Error](err)
+			if !ok {
+				t.Fatalf("%s to %s at %s: %v", from, to, unit, err)
+			}
+			return strings.ReplaceAll(e.In("en"), unit, "?")
+		}
+		if a, b := said("nobody", "leader", "b"), said("nobody", "no-such-person", "b"); a != b {
+			t.Errorf("somebody with nothing to lend is told %q of an account and %q of none", a, b)
+		}
+		if a, b := said("nobody", "leader", "b"), said("nobody", "leader", "none"); a != b {
+			t.Errorf("somebody with nothing to lend is told %q of a unit and %q of none", a, b)
+		}
+		if a, b := said("supervisor", "leader", "zz"), said("supervisor", "leader", "none"); a != b {
+			t.Errorf("a supervisor is told %q of another unit and %q of none", a, b)
+		}
 	})
 }
 

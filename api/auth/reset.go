@@ -13,7 +13,7 @@ func (d *Door) Reset(ctx context.Context, who engine.Actor, user engine.UserID) 
 	if err != nil {
 		return "", err
 	}
-	if err := d.Engine.MayManage(who, u); err != nil { // said and recorded before a hash is spent on it
+	if err := d.Engine.MayManage(ctx, who, u); err != nil { // said and recorded before a hash is spent on it
 		_, err = d.Engine.SetPassword(ctx, who, string(user), "", true)
 		return "", err
 	}

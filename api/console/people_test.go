@@ -168,6 +168,27 @@ func TestPersonPages(t *testing.T) {
 	}
 	self := w.account(t, "qian")
 	ask("qian", "/people/"+string(self.ID)+"/grant", role(self.Version, engine.Leader), http.StatusForbidden, "不能给自己")
+	// A unit that a security administrator does not see is not named to them.
+	part, err := w.engine.AddUnit(t.Context(), engine.Operator(), "csxy", "fenyuan", "分院")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.engine.AddUnit(t.Context(), engine.Operator(), "csxy", "bieyuan", "看不见的别院"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.engine.AddUser(t.Context(), engine.Operator(), "fenan", "分安"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.engine.Grant(t.Context(), engine.Operator(), "fenan", string(part.ID), engine.Security); err != nil {
+		t.Fatal(err)
+	}
+	for _, act := range []string{"/grant", "/revoke"} {
+		a := ask("fenan", path+act, seenAt(u.Version, "unit", "bieyuan", "role", "leader"), http.StatusNotFound, "“bieyuan”")
+		if strings.Contains(a.body, "看不见的别院") {
+			t.Errorf("%s names a unit that the reader does not see", act)
+		}
+		ask("fenan", path+act, seenAt(u.Version, "unit", "none", "role", "leader"), http.StatusNotFound, "“none”")
+	}
 	ask("zhao", path+"/password", seenAt(u.Version-1), http.StatusConflict, "已被更新")
 	ask("zhao", path+"/password", seenAt(u.Version), http.StatusOK, "K7P2-M9QX-4T6W", "只显示这一次")
 	u = w.account(t, "xin")

@@ -79,7 +79,7 @@ func (c *Console) showPerson(v *visit, status int, u engine.User, at string, ref
 	if view.Grants {
 		c.offers(v, u, units, at, &view)
 	}
-	if why := c.Engine.MayManage(v.actor, u); why == nil {
+	if why := c.Engine.MayManage(v.ctx, v.actor, u); why == nil {
 		view.Manage = true
 	} else {
 		view.Why = asError(why).In(v.lang)
@@ -162,11 +162,22 @@ func (c *Console) givesHere(v *visit, u engine.User, x url.Values) error {
 	return c.Engine.MayRevoke(v.actor, u, unit)
 }
 
+// absent turns the refusal of a role at a unit that the reader does not see, which the engine has recorded and which
+// names the unit, into that of one that does not exist.
+func (c *Console) absent(v *visit, x url.Values, err error) error {
+	if engine.KindOf(err) == engine.Denied && v.holds([]engine.Role{engine.Security}) {
+		if _, unseen := c.Engine.UnitSeen(v.ctx, v.actor, x.Get("unit")); unseen != nil {
+			return unseen
+		}
+	}
+	return err
+}
+
 func (c *Console) grantRole(v *visit) error {
 	may := func(u engine.User, x url.Values) error { return c.givesHere(v, u, x) }
 	return c.changePerson(v, "person_grant", may, func(u engine.User, x url.Values) error {
 		_, err := c.Engine.Grant(v.ctx, v.actor, string(u.ID), x.Get("unit"), engine.Role(x.Get("role")))
-		return err
+		return c.absent(v, x, err)
 	})
 }
 
@@ -174,13 +185,13 @@ func (c *Console) revokeRole(v *visit) error {
 	may := func(u engine.User, x url.Values) error { return c.givesHere(v, u, x) }
 	return c.changePerson(v, "person_revoke", may, func(u engine.User, x url.Values) error {
 		_, err := c.Engine.Revoke(v.ctx, v.actor, string(u.ID), x.Get("unit"), engine.Role(x.Get("role")))
-		return err
+		return c.absent(v, x, err)
 	})
 }
 
 // managePerson is changePerson for an administrator.
 func (c *Console) managePerson(v *visit, done string, do func(u engine.User, x url.Values) error) error {
-	return c.changePerson(v, done, func(u engine.User, _ url.Values) error { return c.Engine.MayManage(v.actor, u) }, do)
+	return c.changePerson(v, done, func(u engine.User, _ url.Values) error { return c.Engine.MayManage(v.ctx, v.actor, u) }, do)
 }
 
 func (c *Console) disablePerson(v *visit) error {
@@ -317,7 +328,7 @@ func (c *Console) handOver(v *visit) error {
 		return err
 	}
 	x := v.g.Request.PostForm
-	if c.Engine.MayManage(v.actor, u) == nil {
+	if c.Engine.MayManage(v.ctx, v.actor, u) == nil {
 		err = unchanged(x, u.Version)
 	}
 	if err == nil {
