@@ -41,8 +41,8 @@ func decide(c *Case, p Project, cmd Command) (Change, error) {
 		later.Now = p.UpdatedAt
 		c = &later
 	}
-	if !c.Who.Limit.allows(TokenProjects) {
-		return Change{}, denied("token.read_only")
+	if err := c.Who.Allows(TokenProjects); err != nil {
+		return Change{}, err
 	}
 	next := p.clone()
 	out, err := cmd.apply(c, &next)

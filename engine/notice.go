@@ -34,6 +34,9 @@ func (e *Engine) MarkRead(ctx context.Context, who Actor, ids []string) error {
 	if len(ids) > MaxPage {
 		return invalid("id", "delivery.choose", "limit", MaxPage)
 	}
+	if err := who.Allows(TokenProjects); err != nil {
+		return err
+	}
 	_, err := e.Store.MarkRead(ctx, who.ID, ids, e.now())
 	return err
 }

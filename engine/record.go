@@ -61,8 +61,8 @@ func (e *Engine) sealAfter(who Actor, end *tail, subject, action string, before 
 	r := Record{Base: end.seq}
 	after, data := fill(&r)
 	if r.changes() {
-		if !who.Limit.allows(TokenAll) {
-			return Record{}, denied("token.read_only")
+		if err := who.Allows(TokenAll); err != nil {
+			return Record{}, err
 		}
 		r.Guard.Actor, r.Guard.Version = who.ID, who.Version
 	}
@@ -116,7 +116,7 @@ func (e *Engine) outdated(ctx context.Context, who Actor, err error) error {
 
 // changes reports whether the record is more than the note of an event.
 func (r *Record) changes() bool {
-	return r.version() != 0 || r.Definition != nil || len(r.Days) > 0
+	return r.version() != 0 || r.Definition != nil || len(r.Days) > 0 || len(r.Replay) > 0
 }
 
 // version is that of the row in the record, 0 if rows of its kind have none.

@@ -37,6 +37,14 @@ func (s TokenScope) allows(what TokenScope) bool {
 	return slices.Index(TokenScopes, s) >= slices.Index(TokenScopes, what)
 }
 
+// Allows refuses what goes beyond the token that the actor came with, if any.
+func (a Actor) Allows(what TokenScope) error {
+	if !a.Limit.allows(what) {
+		return denied("token.read_only")
+	}
+	return nil
+}
+
 // IssueToken makes a bearer token with all of its owner's rights; see IssueScopedToken.
 func (e *Engine) IssueToken(ctx context.Context, who Actor, user, name string, life time.Duration) (string, Token, error) {
 	return e.IssueScopedToken(ctx, who, user, name, TokenAll, life)

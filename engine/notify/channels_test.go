@@ -304,6 +304,11 @@ func TestGuard(t *testing.T) {
 	defer endless.Close()
 	c = h.channel(engine.Webhook, "p", engine.ChannelSecret{URL: endless.URL})
 	began := time.Now()
+	limited := h.people["admin"]
+	limited.Limit = engine.TokenProjects
+	if _, err := h.n.Test(t.Context(), limited, c.ID, "", "en"); engine.KindOf(err) != engine.Denied {
+		t.Errorf("tried by a token for projects: %v", err)
+	}
 	answer, err := h.n.Test(t.Context(), h.people["admin"], c.ID, "", "en")
 	if err != nil || len(answer) > 600 || time.Since(began) > 5*time.Second {
 		t.Errorf("an endless answer: %d bytes (%v)", len(answer), err)

@@ -60,6 +60,13 @@ func TestRetryDeadReplay(t *testing.T) {
 		if _, err := h.e.Deliveries(t.Context(), h.people["stranger"], engine.DeliveryFilter{}); engine.KindOf(err) != engine.Denied {
 			t.Errorf("a stranger reads the log: %v", err)
 		}
+		for _, scope := range []engine.TokenScope{engine.TokenRead, engine.TokenProjects} {
+			limited := h.people["zadmin"]
+			limited.Limit = scope
+			if err := h.e.Replay(t.Context(), limited, []string{d.ID}); engine.KindOf(err) != engine.Denied {
+				t.Errorf("replayed by a token for %s: %v", scope, err)
+			}
+		}
 		if err := h.e.Replay(t.Context(), h.people["zadmin"], []string{d.ID}); err != nil {
 			t.Fatal(err)
 		}

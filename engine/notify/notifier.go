@@ -120,6 +120,9 @@ func (n *Notifier) sender(c *engine.Channel) (Sender, error) {
 // for a channel that needs one. The test is an act with an entry.
 func (n *Notifier) Test(ctx context.Context, who engine.Actor, id engine.ChannelID, to, lang string) (answer string, err error) {
 	c, err := n.Engine.Channel(ctx, who, id)
+	if err == nil {
+		err = who.Allows(engine.TokenAll) // a message to anybody is more than a look
+	}
 	if err != nil {
 		return "", err
 	}

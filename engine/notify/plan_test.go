@@ -71,6 +71,11 @@ func TestPlan(t *testing.T) {
 		if unread() != 2 {
 			t.Errorf("%d unread, want 2", unread())
 		}
+		looking := h.people["owner"]
+		looking.Limit = engine.TokenRead
+		if err := h.e.MarkRead(t.Context(), looking, nil); engine.KindOf(err) != engine.Denied || unread() != 2 {
+			t.Errorf("read by a token that only looks: %v, %d unread", err, unread())
+		}
 		if err := h.e.MarkRead(t.Context(), h.people["second"], []string{h.inbox("owner")[0].ID}); err != nil || unread() != 2 {
 			t.Errorf("somebody else read the owner's notice: %v, %d unread", err, unread())
 		}
