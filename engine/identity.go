@@ -35,6 +35,9 @@ type Standing struct {
 	Unit string
 }
 
+// Everywhere stands for the unit of a role that an identity system governs wherever somebody holds it.
+const Everywhere = "*"
+
 // maxIdentity bounds the parts of an identity, in bytes.
 const maxIdentity = 500
 
@@ -132,7 +135,28 @@ func (e *Engine) Adopt(ctx context.Context, u User, says, governs []Standing) (U
 			return User{}, errors.New("engine: an identity system gives none of the separated offices")
 		}
 	}
+	said := map[Standing]bool{} // by ids of units
+	for _, s := range says {
+		at, err := e.Store.Unit(ctx, s.Unit)
+		if err == nil {
+			said[Standing{s.Role, string(at.ID)}] = true
+		} else if !errors.Is(err, ErrNotFound) {
+			return User{}, err
+		}
+	}
 	for _, s := range governs {
+		if s.Unit == Everywhere {
+			for _, g := range u.Grants {
+				if g.Role != s.Role || said[Standing{g.Role, string(g.UnitID)}] {
+					continue
+				}
+				var err error
+				if u, err = e.Revoke(ctx, Federation(), string(u.ID), string(g.UnitID), g.Role); err != nil {
+					return User{}, err
+				}
+			}
+			continue
+		}
 		at, err := e.Store.Unit(ctx, s.Unit)
 		if errors.Is(err, ErrNotFound) {
 			continue // a unit that is not here yet, or no more
@@ -141,9 +165,9 @@ func (e *Engine) Adopt(ctx context.Context, u User, says, governs []Standing) (U
 			return User{}, err
 		}
 		holds := slices.ContainsFunc(u.Grants, func(g Grant) bool { return g.Role == s.Role && g.UnitID == at.ID })
-		wants := slices.Contains(says, s)
+		wants := said[Standing{s.Role, string(at.ID)}]
 		switch {
-		case wants && !holds:
+		case wants && !holds && at.ClosedAt == nil: // at a unit that was closed there are no roles
 			u, err = e.Grant(ctx, Federation(), string(u.ID), string(at.ID), s.Role)
 		case holds && !wants:
 			u, err = e.Revoke(ctx, Federation(), string(u.ID), string(at.ID), s.Role)

@@ -272,6 +272,47 @@ func TestProvisionByOIDC(t *testing.T) {
 	})
 }
 
+// Claims may name units by their codes, without a table. Whoever moves loses the role at the former unit; a unit that was
+// closed gives no role, and keeps nobody out.
+func TestOwnUnitByItsCode(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		p := newProvider(t)
+		way := oidcWay(p)
+		way.Provision = true
+		way.Mapping = auth.Mapping{Login: "preferred_username", Name: "name", Unit: "department",
+			Roles: []auth.RoleRule{{Claim: "title", Value: "支部书记", Role: engine.Secretary, Unit: "*"}}}
+		h.federated(way)
+		h.people("admin")
+		for _, code := range []string{"jsj", "xgb"} {
+			_, err := h.engine.AddUnit(t.Context(), engine.Operator(), "dw", code, code)
+			h.must(err)
+		}
+		in := func(unit, want string) {
+			t.Helper()
+			p.Says(map[string]any{"department": unit, "title": "支部书记"})
+			if _, _, err := h.by(p, "test-user2"); err != nil {
+				t.Fatalf("of %s: %v", unit, err)
+			}
+			var got []string
+			for _, g := range h.user("test-user2").Grants {
+				u, err := h.engine.Unit(t.Context(), string(g.UnitID))
+				h.must(err)
+				got = append(got, string(g.Role)+"@"+u.Code)
+			}
+			if s := strings.Join(got, " "); s != want {
+				t.Errorf("of %s: roles %q, want %q", unit, s, want)
+			}
+		}
+		in("jsj", "secretary@jsj")
+		in("jsj", "secretary@jsj")
+		in("xgb", "secretary@xgb")
+		_, err := h.engine.CloseUnit(t.Context(), engine.Operator(), "jsj", "并入其他单位")
+		h.must(err)
+		in("jsj", "")
+		h.intact()
+	})
+}
+
 // People link their own identity, freshly proved and asked for anew at the provider; administrators may, for whom they
 // manage; one identity belongs to one account.
 func TestLinking(t *testing.T) {

@@ -67,32 +67,31 @@ func (w *Vouched) one(claim string) string {
 }
 
 // standings are the roles that somebody is said to hold, and all that the identity system governs for them. What a rule
-// gives at people's own unit it governs at all units that claims are known to name.
+// gives at people's own unit it governs wherever they hold it: claims may name any unit.
 func (m *Mapping) standings(w Vouched) (says, governs []engine.Standing) {
 	own := w.one(m.Unit)
 	if code, ok := m.Units[own]; ok {
 		own = code
 	}
-	for _, r := range m.Roles {
-		units := []string{r.Unit}
-		if r.Unit == "*" {
-			units = nil
-			for _, code := range m.Units {
-				units = append(units, code)
-			}
-			if own != "" {
-				units = append(units, own)
-			}
+	add := func(list []engine.Standing, s engine.Standing) []engine.Standing {
+		if slices.Contains(list, s) {
+			return list
 		}
-		slices.Sort(units)
-		for _, unit := range slices.Compact(units) {
-			s := engine.Standing{Role: r.Role, Unit: unit}
-			if !slices.Contains(governs, s) {
-				governs = append(governs, s)
-			}
-			if slices.Contains(w.Claims[r.Claim], r.Value) && (r.Unit != "*" || unit == own) && !slices.Contains(says, s) {
-				says = append(says, s)
-			}
+		return append(list, s)
+	}
+	for _, r := range m.Roles {
+		unit := r.Unit
+		if unit == engine.Everywhere {
+			governs = add(governs, engine.Standing{Role: r.Role, Unit: engine.Everywhere})
+			unit = own
+		}
+		if unit == "" {
+			continue
+		}
+		s := engine.Standing{Role: r.Role, Unit: unit}
+		governs = add(governs, s)
+		if slices.Contains(w.Claims[r.Claim], r.Value) {
+			says = add(says, s)
 		}
 	}
 	return says, governs
