@@ -221,7 +221,7 @@ func problemOf(body string) string {
 func TestRefusalsKeepWhatWasTyped(t *testing.T) {
 	w := ownWorld(t)
 	working := w.item(t, func(p *engine.Project) bool {
-		return p.Stage == "advance" && p.Request == nil && p.Owner == w.people["zhou"].ID
+		return p.Stage == "advance" && p.Request == nil && p.LookBacksFailed == 0 && p.Owner == w.people["zhou"].ID
 	})
 	asked := w.item(t, func(p *engine.Project) bool { return p.Stage == "effect" && p.Request != nil })
 	const typed = "写了很久的一段话"
