@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"bihuan/engine"
@@ -261,9 +260,9 @@ func tooLate(day int, who, item string, due int, why string) event {
 			return err
 		}
 		_, err = p.Engine.Do(ctx, by, x.ID, x.Version, engine.Extend{Deadline: p.date(due), Note: why})
-		if e := (*engine.Error)(nil); !errors.As(err, &e) || e.Key != "extension.too_late" {
-			return fmt.Errorf("an extension asked for after the deadline is not refused as that: %v", err)
+		if e := (*engine.Error)(nil); errors.As(err, &e) && e.Key == "extension.too_late" {
+			return nil
 		}
-		return nil
+		return errors.Join(errors.New("an extension asked for after the deadline is not refused as that"), err)
 	}}
 }
