@@ -152,10 +152,16 @@ func (e *Engine) delegation(ctx context.Context, who Actor, id DelegationID) (De
 	if err != nil {
 		return d, at, err
 	}
-	if _, ok := who.Has(Security, at.Path); !ok && !who.system && who.ID != d.From && who.ID != d.To {
+	if !who.sees(&d, at.Path) {
 		return d, at, notFound("delegation.unknown")
 	}
 	return d, at, nil
+}
+
+// sees reports whether the actor may see and end a delegation of a role at the unit with the path.
+func (a Actor) sees(d *Delegation, path string) bool {
+	_, ok := a.Has(Security, path)
+	return ok || a.system || a.ID == d.From || a.ID == d.To
 }
 
 // Delegations lists what the person gave and was given, and, for security administrators, what lies in their units;
@@ -173,10 +179,7 @@ func (e *Engine) Delegations(ctx context.Context, who Actor) ([]Delegation, erro
 	for _, u := range units {
 		paths[u.ID] = u.Path
 	}
-	return slices.DeleteFunc(list, func(d Delegation) bool {
-		_, ok := who.Has(Security, paths[d.UnitID])
-		return !ok && !who.system && who.ID != d.From && who.ID != d.To
-	}), nil
+	return slices.DeleteFunc(list, func(d Delegation) bool { return !who.sees(&d, paths[d.UnitID]) }), nil
 }
 
 // separated reports whether the user holds one of the separated offices (三员).

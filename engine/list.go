@@ -20,9 +20,6 @@ const (
 	ListArchived    ListState = "archived"    // 归档: read only
 )
 
-// ListStates lists the states in their order.
-var ListStates = []ListState{ListDraft, ListPublished, ListReconciling, ListArchived}
-
 var listStateNames = map[ListState]Text{
 	ListDraft: {"编制", "being drawn up"}, ListPublished: {"公布", "published"},
 	ListReconciling: {"对账", "reconciling"}, ListArchived: {"归档", "archived"},

@@ -43,19 +43,19 @@ func (h ListHeader) write(l *List) error {
 	return nil
 }
 
-// listAuthority is the role by which the actor may act on lists of the unit with the path.
-func listAuthority(who Actor, path string) (authority, error) {
-	for _, r := range listRoles {
+// authorityAt is the first of the roles that the actor has at the unit with the path.
+func authorityAt(who Actor, path string, roles []Role) (authority, error) {
+	for _, r := range roles {
 		if g, ok := who.Has(r, path); ok {
 			return authority{role: r, unit: g.UnitID, by: g.By}, nil
 		}
 	}
-	return authority{}, denied("act.role", "roles", roleNameList(listRoles))
+	return authority{}, denied("act.role", "roles", roleNameList(roles))
 }
 
 // DrawUp begins a list of a unit. A second one with the same number is refused.
 func (e *Engine) DrawUp(ctx context.Context, who Actor, unit Unit, h ListHeader) (List, error) {
-	as, err := listAuthority(who, unit.Path)
+	as, err := authorityAt(who, unit.Path, listRoles)
 	if err != nil && !who.system { // setting up is an operator's too; deciding is not
 		e.refused(ctx, who, "draw_up", SubjectUnit+"/"+string(unit.ID), unit.ID, err)
 		return List{}, err
@@ -89,7 +89,7 @@ func (e *Engine) Lists(ctx context.Context, who Actor, f ListFilter) (Page[List]
 
 // MayKeep tells whether the actor may draw up, publish and close the lists of a unit.
 func (e *Engine) MayKeep(who Actor, path string) bool {
-	_, err := listAuthority(who, path)
+	_, err := authorityAt(who, path, listRoles)
 	return err == nil
 }
 
@@ -108,7 +108,7 @@ func (e *Engine) open(ctx context.Context, a *listAct, id ListID, base int64, wh
 	if err != nil {
 		return l, authority{}, err
 	}
-	as, err := listAuthority(a.who, l.UnitPath)
+	as, err := authorityAt(a.who, l.UnitPath, listRoles)
 	if err != nil && (!a.who.system || what != "put") {
 		e.refused(ctx, a.who, what, l.Subject(), l.UnitID, err)
 		return l, as, err

@@ -226,6 +226,5 @@ type NeedFilter struct {
 
 // ReadsNeed reports whether the actor may read the need: by a role at its unit or above, or because it is theirs.
 func (a Actor) ReadsNeed(n *Need) bool {
-	return a.system || a.ID != "" && (n.Proposer == a.ID || n.CreatedBy == a.ID) ||
-		slices.ContainsFunc(a.Grants, func(g Grant) bool { return Under(n.UnitPath, g.Path) })
+	return a.Covers(n.UnitPath) || a.ID != "" && (n.Proposer == a.ID || n.CreatedBy == a.ID)
 }

@@ -12,18 +12,9 @@ var needRoles = []Role{Secretary, Supervisor, Leader}
 // maxMerged is how many needs can be merged into one, so that settling it is one act.
 const maxMerged = 200
 
-func needAuthority(who Actor, path string, roles []Role) (authority, error) {
-	for _, r := range roles {
-		if g, ok := who.Has(r, path); ok {
-			return authority{role: r, unit: g.UnitID, by: g.By}, nil
-		}
-	}
-	return authority{}, denied("act.role", "roles", roleNameList(roles))
-}
-
 // MayCollect tells whether the actor may write down the needs of a unit.
 func (e *Engine) MayCollect(who Actor, path string) bool {
-	_, err := needAuthority(who, path, needRoles)
+	_, err := authorityAt(who, path, needRoles)
 	return err == nil
 }
 
@@ -64,7 +55,7 @@ func (e *Engine) Needs(ctx context.Context, who Actor, f NeedFilter) (Page[Need]
 
 // Collect writes down a need of a unit, meant for the list with the draft's number.
 func (e *Engine) Collect(ctx context.Context, who Actor, unit Unit, d NeedDraft) (Need, error) {
-	as, err := needAuthority(who, unit.Path, needRoles)
+	as, err := authorityAt(who, unit.Path, needRoles)
 	if err != nil && !who.system { // an operator brings in what was collected elsewhere
 		e.refused(ctx, who, "collect", SubjectUnit+"/"+string(unit.ID), unit.ID, err)
 		return Need{}, err
@@ -235,7 +226,7 @@ func (e *Engine) MergeNeed(ctx context.Context, who Actor, id NeedID, base int64
 			return nil, err
 		}
 		a.ends[other.ID] = &end
-		as, _ := needAuthority(who, n.UnitPath, listRoles)
+		as, _ := authorityAt(who, n.UnitPath, listRoles)
 		return map[string]any{"into": into}, a.step(as, "absorb", &before, &other, map[string]any{"need": n.ID, "times": n.Times})
 	})
 }
@@ -333,7 +324,7 @@ func (e *Engine) onNeed(ctx context.Context, who Actor, id NeedID, base int64, a
 	if err != nil {
 		return Need{}, err
 	}
-	as, err := needAuthority(who, before.UnitPath, roles)
+	as, err := authorityAt(who, before.UnitPath, roles)
 	if err != nil {
 		e.refused(ctx, who, action, before.Subject(), before.UnitID, err)
 		return before, err

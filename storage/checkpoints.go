@@ -83,11 +83,6 @@ func (db *DB) LastCheckpoint(ctx context.Context) (*StoredCheckpoint, error) {
 	return db.checkpoint(ctx, "ORDER BY n DESC")
 }
 
-// CheckpointOver returns the first checkpoint that covers the leaf with that number, nil if none does yet.
-func (db *DB) CheckpointOver(ctx context.Context, leaf int64) (*StoredCheckpoint, error) {
-	return db.checkpoint(ctx, "WHERE size > ? ORDER BY size", leaf)
-}
-
 // KnownKeys returns the public keys that the trail says were made for its checkpoints, the oldest first.
 func (db *DB) KnownKeys(ctx context.Context) ([]string, error) {
 	var rows []entryRow

@@ -25,20 +25,26 @@ const (
 	byLogin   = "login"
 )
 
+// underAny is a condition over x: it lies at or under one of the paths, of which there is at least one.
+func underAny(paths []string) (string, []any) {
+	ways, args := make([]string, len(paths)), []any{}
+	for i, p := range paths {
+		ways[i], args = atOrUnder, append(args, p, after(p))
+	}
+	return "(" + strings.Join(ways, " OR ") + ")", args
+}
+
 // People returns a page of the accounts that the filter selects, by login; see engine.PeopleFilter. Units and roles
 // are looked for in the statement, so that nothing outside the scope is ever read.
 func (db *DB) People(ctx context.Context, f engine.PeopleFilter) (engine.Page[engine.User], error) {
 	var page engine.Page[engine.User]
 	var w where
 	if f.Within != nil {
-		ways, args := []string{}, []any{}
-		for _, p := range f.Within {
-			ways, args = append(ways, atOrUnder), append(args, p, after(p))
-		}
-		if len(ways) == 0 {
+		if len(f.Within) == 0 {
 			return page, nil
 		}
-		w.and(roleless+" OR "+db.held("("+strings.Join(ways, " OR ")+")"), args...)
+		within, args := underAny(f.Within)
+		w.and(roleless+" OR "+db.held(within), args...)
 	}
 	var at []string
 	var args []any
@@ -57,11 +63,8 @@ func (db *DB) People(ctx context.Context, f engine.PeopleFilter) (engine.Page[en
 		at, args = append(at, db.dialect.grantRole+" = ?"), append(args, string(f.Role))
 	}
 	if len(at) > 0 && f.Within != nil { // a role elsewhere is nobody's business here
-		ways := []string{}
-		for _, p := range f.Within {
-			ways, args = append(ways, atOrUnder), append(args, p, after(p))
-		}
-		at = append(at, "("+strings.Join(ways, " OR ")+")")
+		within, more := underAny(f.Within)
+		at, args = append(at, within), append(args, more...)
 	}
 	if len(at) > 0 {
 		w.and(db.held(at...), args...)

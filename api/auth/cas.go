@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 
 	"bihuan/engine"
 )
@@ -18,9 +17,6 @@ import (
 // the server and the name of the user there.
 type CAS struct {
 	Server string // its address, such as https://sso.example.edu/cas
-
-	once   sync.Mutex
-	client *http.Client
 }
 
 // ID is the way's word.
@@ -74,7 +70,7 @@ func (c *CAS) Finish(ctx context.Context, back string, f Flow, query url.Values)
 	if err != nil {
 		return Vouched{}, err
 	}
-	a, err := c.http().Do(r)
+	a, err := wayClient.Do(r)
 	if err != nil {
 		return Vouched{}, err
 	}
@@ -102,15 +98,6 @@ func (c *CAS) Finish(ctx context.Context, back string, f Flow, query url.Values)
 	}
 	v.Claims["user"] = []string{v.Subject}
 	return v, nil
-}
-
-func (c *CAS) http() *http.Client {
-	c.once.Lock()
-	defer c.once.Unlock()
-	if c.client == nil {
-		c.client = wayClient()
-	}
-	return c.client
 }
 
 // logoutRequest is how a CAS server says that somebody has signed out there (CAS protocol 3.0.2, appendix C).

@@ -24,9 +24,8 @@ type OIDC struct {
 	ClientSecret string   // "" for a public client
 	Scopes       []string // openid is always asked for
 
-	once     sync.Mutex
+	mu       sync.Mutex
 	provider *oidc.Provider // nil until it was reached
-	client   *http.Client
 }
 
 // ID is the way's word.
@@ -34,12 +33,9 @@ func (*OIDC) ID() string { return "oidc" }
 
 // reach returns the provider. It is looked up when first needed, so that this program starts without it.
 func (o *OIDC) reach(ctx context.Context) (context.Context, *oidc.Provider, error) {
-	o.once.Lock()
-	defer o.once.Unlock()
-	if o.client == nil {
-		o.client = wayClient()
-	}
-	ctx = oidc.ClientContext(ctx, o.client)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ctx = oidc.ClientContext(ctx, wayClient)
 	if o.provider == nil {
 		// The provider outlives the request: it fetches keys again when they have changed.
 		p, err := oidc.NewProvider(context.WithoutCancel(ctx), o.Issuer)

@@ -179,18 +179,17 @@ func (d *Door) whole(ctx context.Context, cookie string) (engine.Session, engine
 // Proved is nil for somebody who has proved within the last minutes who they are, by signing in or by Prove; an error
 // with ErrProve for others. What a stolen session must not do asks for it.
 func (d *Door) Proved(ctx context.Context, cookie string) error {
-	s, _, err := d.whole(ctx, cookie)
-	if err != nil {
-		return err
-	}
-	return d.proved(s)
+	_, _, err := d.fresh(ctx, cookie)
+	return err
 }
 
-func (d *Door) proved(s engine.Session) error {
-	if d.now().Before(s.ProvedAt.Add(proofLife)) {
-		return nil
+// fresh is whole for somebody who is Proved.
+func (d *Door) fresh(ctx context.Context, cookie string) (engine.Session, engine.User, error) {
+	s, u, err := d.whole(ctx, cookie)
+	if err == nil && !d.now().Before(s.ProvedAt.Add(proofLife)) {
+		err = &engine.Error{Kind: engine.Required, Key: "prove.first", Err: ErrProve}
 	}
-	return &engine.Error{Kind: engine.Required, Key: "prove.first", Err: ErrProve}
+	return s, u, err
 }
 
 // Prove lets somebody who is signed in prove again who they are: with a one-time code, or without those with the
@@ -226,10 +225,7 @@ func offerPurpose(user engine.UserID) string { return "totp-offer/" + string(use
 
 // OfferSeed makes a seed for somebody who has freshly proved who they are.
 func (d *Door) OfferSeed(ctx context.Context, cookie string) (Offer, error) {
-	s, u, err := d.whole(ctx, cookie)
-	if err == nil {
-		err = d.proved(s)
-	}
+	_, u, err := d.fresh(ctx, cookie)
 	if err != nil {
 		return Offer{}, err
 	}
@@ -281,10 +277,7 @@ func (d *Door) OpenOffer(ctx context.Context, cookie, sealed string) (Offer, err
 // Enrol takes an offer up for somebody whose device makes the right code. All of the user's sessions end; the answer
 // is the cookie of a new one, and the recovery codes, which nobody sees again.
 func (d *Door) Enrol(ctx context.Context, cookie, sealed, code string) (next string, recovery []string, err error) {
-	s, u, err := d.whole(ctx, cookie)
-	if err == nil {
-		err = d.proved(s)
-	}
+	s, u, err := d.fresh(ctx, cookie)
 	if err != nil {
 		return "", nil, err
 	}
@@ -307,10 +300,7 @@ func (d *Door) Enrol(ctx context.Context, cookie, sealed, code string) (next str
 
 // RenewRecovery makes other recovery codes; otherwise like Enrol.
 func (d *Door) RenewRecovery(ctx context.Context, cookie string) (next string, recovery []string, err error) {
-	s, u, err := d.whole(ctx, cookie)
-	if err == nil {
-		err = d.proved(s)
-	}
+	s, u, err := d.fresh(ctx, cookie)
 	if err != nil {
 		return "", nil, err
 	}
@@ -326,10 +316,7 @@ func (d *Door) RenewRecovery(ctx context.Context, cookie string) (next string, r
 // RemoveSeed lets somebody who has freshly proved who they are sign in without one-time codes again. All of the user's
 // sessions end; the answer is the cookie of a new one.
 func (d *Door) RemoveSeed(ctx context.Context, cookie string) (next string, err error) {
-	s, u, err := d.whole(ctx, cookie)
-	if err == nil {
-		err = d.proved(s)
-	}
+	s, u, err := d.fresh(ctx, cookie)
 	if err != nil {
 		return "", err
 	}

@@ -185,10 +185,7 @@ func (d *Door) Return(ctx context.Context, id, flow string, query url.Values, se
 }
 
 func (d *Door) link(ctx context.Context, w *Federated, session string, v Vouched) (string, error) {
-	s, u, err := d.whole(ctx, session)
-	if err == nil {
-		err = d.proved(s)
-	}
+	s, u, err := d.fresh(ctx, session)
 	if err != nil {
 		return "", err
 	}
@@ -266,10 +263,8 @@ const (
 )
 
 // wayClient asks identity systems. It follows no redirect: an address that has moved is the operator's to set.
-func wayClient() *http.Client {
-	return &http.Client{Timeout: wayTimeout, Transport: limited{http.DefaultTransport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
+var wayClient = &http.Client{Timeout: wayTimeout, Transport: limited{http.DefaultTransport},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 // limited cuts answers off that are too long to be honest.
 type limited struct{ http.RoundTripper }
