@@ -84,7 +84,7 @@ func (x Extend) apply(c *Case, p *Project) (outcome, error) {
 		data: map[string]any{"from": p.Deadline, "to": x.Deadline}}, nil
 }
 
-// extensionReasons lists the limits of DOMAIN.md §5 that do not depend on the date asked for.
+// extensionReasons lists the limits of an extension that do not depend on the date asked for.
 func (c *Case) extensionReasons(p *Project) []Reason {
 	ext := c.Workflow.Extension
 	return []Reason{

@@ -65,7 +65,7 @@ func (c *Case) waiting(p *Project) string {
 	return b.String()
 }
 
-// lights finds from when on the light is yellow, orange and red if nothing happens (DOMAIN.md §5).
+// lights finds from when on the light is yellow, orange and red if nothing happens.
 func (c *Case) lights(p *Project) {
 	if p.Deadline.IsZero() {
 		return

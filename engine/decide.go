@@ -166,7 +166,7 @@ func (l roleNameList) In(lang string) string {
 	return strings.Join(names, "、")
 }
 
-// actRoles says who may do what (DOMAIN.md §3). Submitting and approving are the definition's to say.
+// actRoles says who may do what. Submitting and approving are the definition's to say.
 var actRoles = map[Act][]Role{
 	ActEdit:        {Owner, Assistant, Secretary, Supervisor},
 	ActAcknowledge: {Owner},

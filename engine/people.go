@@ -18,7 +18,7 @@ type (
 	ListID       string
 )
 
-// Role is what a person may do at a unit and everything under it (DOMAIN.md §3).
+// Role is what a person may do at a unit and everything under it.
 type Role string
 
 // The roles that are granted at units.
@@ -93,7 +93,7 @@ type Grant struct {
 }
 
 // User is a person with an account. Login and Name are personal data: entries carry a salted commitment to
-// them, never the text (AUDIT.md, shape 2).
+// them, never the text.
 type User struct {
 	ID        UserID    `json:"id" gorm:"primaryKey"`
 	Login     string    `json:"-"` // unique
@@ -129,7 +129,7 @@ const (
 	ViaClock   = audit.ViaClock
 )
 
-// Actor is who asks: a user with the roles held at this moment, or one of the two system actors. Engine.Actor makes
+// Actor is who asks: a user with the roles held at this moment, or an actor that is nobody's account. Engine.Actor makes
 // one of a user.
 type Actor struct {
 	ID        UserID

@@ -316,7 +316,7 @@ func (p Project) clone() Project {
 	return p
 }
 
-// Light is the colour of an item (DOMAIN.md §5). Items that are not being worked on have none of the four.
+// Light is the colour of an item. Items that are not being worked on have none of the four.
 type Light string
 
 // The lights. Orange exists only where a definition uses four.

@@ -6,7 +6,7 @@ import (
 	"bihuan/engine/message"
 )
 
-// Outcome is what has become of an item when a list is reconciled (DOMAIN.md §6).
+// Outcome is what has become of an item when a list is reconciled.
 type Outcome string
 
 // The outcomes. 未到期 and 逾期 are open: a list closes when no item is.

@@ -80,7 +80,7 @@ var cast = map[string]engine.Actor{
 	"operator": engine.Operator(), "clock": engine.ClockActor(),
 }
 
-// mayAct says who may do what (DOMAIN.md §3): the inspector and the two administrators decide nothing and change
+// mayAct says who may do what: the inspector and the two administrators decide nothing and change
 // nothing, the people of the project do the work, supervisors and leaders watch over it.
 var mayAct = map[engine.Act][]string{
 	engine.ActEdit:        {"owner", "assistant", "secretary", "supervisor"},
@@ -99,7 +99,7 @@ var mayAct = map[engine.Act][]string{
 	engine.ActStatement:   {"owner", "secretary"},
 }
 
-// timeFor says in which stages of a 实事项目 an act has its time (DOMAIN.md §4).
+// timeFor says in which stages of a 实事项目 an act has its time.
 var timeFor = map[engine.Act][]engine.StageID{
 	engine.ActEdit:        {"plan"},
 	engine.ActAcknowledge: {"deploy"},

@@ -225,7 +225,7 @@ func (v *validator) roles(path string, roles []Role, granted bool) {
 		case granted && !r.Granted():
 			v.add(at, "workflow.relation_not_role", "role", r)
 		case r == Admin || r == Security || r == Inspector:
-			v.add(at, "workflow.role_decides_nothing", "role", r) // DOMAIN.md §3: 三员 and inspectors stay out
+			v.add(at, "workflow.role_decides_nothing", "role", r) // 三员 and inspectors stay out
 		}
 	}
 }

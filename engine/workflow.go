@@ -223,7 +223,7 @@ func (o Offset) String() string {
 	return fmt.Sprintf("%dd", o.Days)
 }
 
-// Lights are the thresholds of DOMAIN.md §5. Left is percent of the time between 交办 and the deadline that is
+// Lights are the thresholds of the colours. Left is percent of the time between 交办 and the deadline that is
 // left; Behind is percentage points by which progress lags the time elapsed. 0 switches a threshold off.
 type Lights struct {
 	Yellow, Orange, Red Threshold

@@ -9,8 +9,8 @@ import (
 )
 
 // free refuses a second project of a yearly kind for the same unit and year, naming the first, and a new one while a
-// missed one of an earlier year owes its 书面说明 (DOMAIN.md §4, §9). p is as it would become. What two people create
-// at the same moment the database tells apart; whoever comes second is asked again and then refused here.
+// missed one of an earlier year owes its 书面说明. p is as it would become. What two people create at the same moment
+// the database tells apart; whoever comes second is asked again and then refused here.
 func (e *Engine) free(ctx context.Context, w *Workflow, p *Project) error {
 	if p.Year == 0 || p.Stage == Cancelled {
 		return nil

@@ -21,7 +21,7 @@ func (h *house) ofYear(title string, year int) (engine.Project, error) {
 	return h.e.Create(h.t.Context(), h.people["secretary"], "shuji", h.units["b"], d)
 }
 
-// DOMAIN.md §4: one per branch and year; a second is refused, naming the first.
+// One per branch and year; a second is refused, naming the first.
 func TestOneAYear(t *testing.T) {
 	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
@@ -91,7 +91,7 @@ func TestOneAYearForWhoeverComesFirst(t *testing.T) {
 	})
 }
 
-// DOMAIN.md §9: a missed term needs a written statement.
+// A missed term needs a written statement.
 func TestAMissedYearNeedsAStatement(t *testing.T) {
 	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {

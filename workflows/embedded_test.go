@@ -105,7 +105,7 @@ type row struct{ From, To, Trigger, Submit, Approve string }
 
 const everyStage = "plan, deploy, advance, track, feedback, effect"
 
-// The tables of DOMAIN.md §4: who asks for each transition and who approves it.
+// Who asks for each transition and who approves it.
 func TestEmbeddedRoles(t *testing.T) {
 	const (
 		work  = "owner, assistant"
@@ -254,7 +254,7 @@ func unmet(t *testing.T, x engine.Transition, f engine.Facts) string {
 	return strings.Join(out, " ")
 }
 
-// The ladder of DOMAIN.md §5 and the two days for 签收.
+// The ladder and the two days for 签收.
 func TestEmbeddedTimers(t *testing.T) {
 	ladder := []string{
 		"before3 deadline -3wd remind owner", "before1 deadline -1d remind owner", "after1 deadline 1d urge owner, supervisor",

@@ -31,7 +31,7 @@ func TestSheets(t *testing.T) {
 	}
 }
 
-// The default says what DOMAIN.md §8 says, and the presets what §9 says.
+// The default says what this product counts, and the presets what their sources say.
 func TestSheetsSayWhatTheyAreFor(t *testing.T) {
 	byID := map[string]*score.Sheet{}
 	for _, s := range Sheets() {
