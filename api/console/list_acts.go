@@ -31,19 +31,11 @@ func (c *Console) newListForm(v *visit) (form, error) {
 	}
 	now := periodOf(c.today())
 	f := c.headerForm(v, "/lists/new", engine.ListHeader{Name: v.t("console.lists.default_name", "year", now.From.Year(), "from", int(now.From.Month()), "to", int(now.To.Month())), From: now.From, To: now.To})
-	unit := field{ID: "list-unit", Name: "unit", Kind: "select", Label: v.t("console.col.unit"), Required: true}
-	all, err := c.Reader.Units(v.ctx)
+	units, err := c.unitsUnder(v, "", paths...)
 	if err != nil {
 		return f, err
 	}
-	for _, u := range all {
-		for _, path := range paths {
-			if engine.Under(u.Path, path) {
-				unit.Choices = append(unit.Choices, choice{string(u.ID), indent(u.Path) + u.Name, false})
-				break
-			}
-		}
-	}
+	unit := field{ID: "list-unit", Name: "unit", Kind: "select", Label: v.t("console.col.unit"), Choices: units, Required: true}
 	number := field{ID: "list-number", Name: "number", Kind: "text", Label: v.t("console.list.field.number"), Hint: v.t("console.list.hint.number"),
 		Value: now.Number, Required: true}
 	f.Fields = append([]field{unit, number}, f.Fields...)

@@ -107,22 +107,12 @@ type choice struct {
 
 // scoped reports whether a unit lies within what the person reads.
 func (v *visit) scoped(path string) bool {
-	return slices.ContainsFunc(v.actor.Grants, func(g engine.Grant) bool { return engine.Under(path, g.Path) })
+	return v.actor.Covers(path)
 }
 
 // unitChoices lists the units within the person's scope, children indented under their parents.
 func (c *Console) unitChoices(v *visit, selected engine.UnitID) ([]choice, error) {
-	all, err := c.Reader.Units(v.ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []choice
-	for _, u := range all {
-		if v.scoped(u.Path) {
-			out = append(out, choice{string(u.ID), indent(u.Path) + u.Name, u.ID == selected})
-		}
-	}
-	return out, nil
+	return c.unitsUnder(v, selected, v.actor.Scope()...)
 }
 
 // indent shows how deep a unit lies.

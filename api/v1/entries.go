@@ -114,12 +114,9 @@ func (h *handlers) entries(ctx context.Context, in *Entries) (*EntriesAnswer, er
 		}
 		f.Subject = p.Subject()
 	}
-	if in.Unit != "" {
-		u, err := h.unit(ctx, request.From(ctx).Actor, "unit", in.Unit)
-		if err != nil {
-			return nil, err
-		}
-		f.Unit = u.ID
+	var err error
+	if f.Unit, err = h.unitAsked(ctx, in.Unit); err != nil {
+		return nil, err
 	}
 	for _, a := range in.Action {
 		if !plain(a) {
@@ -127,7 +124,6 @@ func (h *handlers) entries(ctx context.Context, in *Entries) (*EntriesAnswer, er
 		}
 		f.Actions = append(f.Actions, a)
 	}
-	var err error
 	if f.Actor, err = h.someone(ctx, "actor", in.Actor); err != nil {
 		return nil, err
 	}

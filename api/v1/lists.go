@@ -198,12 +198,9 @@ func (h *handlers) lists(ctx context.Context, in *Lists) (*ListsAnswer, error) {
 	for _, s := range in.State {
 		f.State = append(f.State, engine.ListState(s))
 	}
-	if in.Unit != "" {
-		u, err := h.unit(ctx, who, "unit", in.Unit)
-		if err != nil {
-			return nil, err
-		}
-		f.Unit = u.ID
+	var err error
+	if f.Unit, err = h.unitAsked(ctx, in.Unit); err != nil {
+		return nil, err
 	}
 	page, err := h.Engine.Lists(ctx, who, f)
 	if err != nil {

@@ -117,16 +117,11 @@ type MarksAnswer struct {
 }
 
 func (h *handlers) marks(ctx context.Context, in *Marks) (*MarksAnswer, error) {
-	who := request.From(ctx).Actor
-	var unit engine.UnitID
-	if in.Unit != "" {
-		u, err := h.unit(ctx, who, "unit", in.Unit)
-		if err != nil {
-			return nil, err
-		}
-		unit = u.ID
+	unit, err := h.unitAsked(ctx, in.Unit)
+	if err != nil {
+		return nil, err
 	}
-	list, err := h.Engine.Distinctions(ctx, who, in.Year, unit)
+	list, err := h.Engine.Distinctions(ctx, request.From(ctx).Actor, in.Year, unit)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func newNames(r engine.Reader, now func() time.Time) *names {
 	return &names{reader: r, now: now, known: map[string]named{}}
 }
 
-// user names a person. The two actors that are nobody's account have names in the catalogue.
+// user names a person. The actors that are nobody's account have names in the catalogue.
 func (n *names) user(ctx context.Context, id engine.UserID) Ref {
 	ref := Ref{ID: string(id)}
 	switch {

@@ -155,12 +155,9 @@ func (h *handlers) needs(ctx context.Context, in *Needs) (*NeedsAnswer, error) {
 	for _, s := range in.State {
 		f.State = append(f.State, engine.NeedState(s))
 	}
-	if in.Unit != "" {
-		u, err := h.unit(ctx, who, "unit", in.Unit)
-		if err != nil {
-			return nil, err
-		}
-		f.Unit = u.ID
+	var err error
+	if f.Unit, err = h.unitAsked(ctx, in.Unit); err != nil {
+		return nil, err
 	}
 	page, err := h.Engine.Needs(ctx, who, f)
 	if err != nil {

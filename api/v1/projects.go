@@ -158,12 +158,19 @@ func (h *handlers) unit(ctx context.Context, who engine.Actor, field, idOrCode s
 		}
 		return u, err
 	}
-	for _, path := range who.Scope() {
-		if engine.Under(u.Path, path) {
-			return u, nil
-		}
+	if !who.Covers(u.Path) {
+		return engine.Unit{}, unknown
 	}
-	return engine.Unit{}, unknown
+	return u, nil
+}
+
+// unitAsked is the id of the unit that a query asks for, "" if it asks for none.
+func (h *handlers) unitAsked(ctx context.Context, idOrCode string) (engine.UnitID, error) {
+	if idOrCode == "" {
+		return "", nil
+	}
+	u, err := h.unit(ctx, request.From(ctx).Actor, "unit", idOrCode)
+	return u.ID, err
 }
 
 // asInvalid makes "there is no such thing" about a member of the body a fault of that member: 404 is about the
@@ -270,19 +277,15 @@ type Chosen struct {
 
 // filter checks what was chosen.
 func (h *handlers) filter(ctx context.Context, in *Chosen) (engine.Filter, error) {
-	who := request.From(ctx).Actor
 	f := engine.Filter{Kind: in.Kind, List: in.List, Text: in.Text, Open: in.Open}
 	for _, x := range []struct{ field, value string }{{"kind", in.Kind}, {"list", in.List}, {"q", in.Text}} {
 		if !plain(x.value) {
 			return f, invalid(x.field, "field.not_text")
 		}
 	}
-	if in.Unit != "" {
-		u, err := h.unit(ctx, who, "unit", in.Unit)
-		if err != nil {
-			return f, err
-		}
-		f.Unit = u.ID
+	var err error
+	if f.Unit, err = h.unitAsked(ctx, in.Unit); err != nil {
+		return f, err
 	}
 	for _, s := range in.Stage {
 		if !plain(s) {
@@ -300,7 +303,6 @@ func (h *handlers) filter(ctx context.Context, in *Chosen) (engine.Filter, error
 		overdue := in.Overdue == "true"
 		f.Overdue = &overdue
 	}
-	var err error
 	if f.Owner, err = h.someone(ctx, "owner", in.Owner); err != nil {
 		return f, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"bihuan/api/request"
-	"bihuan/engine"
 )
 
 // YearAsked selects a year of a yearly kind.
@@ -32,13 +31,9 @@ type YearAnswer struct {
 
 func (h *handlers) year(ctx context.Context, in *YearAsked) (*YearAnswer, error) {
 	who := request.From(ctx)
-	var root engine.UnitID
-	if in.Unit != "" {
-		u, err := h.unit(ctx, who.Actor, "unit", in.Unit)
-		if err != nil {
-			return nil, err
-		}
-		root = u.ID
+	root, err := h.unitAsked(ctx, in.Unit)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := h.Engine.Year(ctx, who.Actor, in.Workflow, in.Year, root)
 	if err != nil {
