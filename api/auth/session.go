@@ -169,9 +169,8 @@ func (d *Door) SignOut(ctx context.Context, cookie string) error {
 	return d.Engine.Note(ctx, d.actor(ctx, u), "sign_out", nil)
 }
 
-// EndAll ends every session of a user, on every replica, and returns how many there were. People end their own;
-// the operator anybody's, administrators
-// those of whoever they may manage.
+// EndAll ends every session of a user, on every replica, and returns how many there were. People end their own, the
+// operator anybody's, administrators those of whoever they may manage.
 func (d *Door) EndAll(ctx context.Context, who engine.Actor, user engine.UserID) (int, error) {
 	if who.ID != user && who.ID != engine.Operator().ID {
 		if !administers(who) {

@@ -47,11 +47,7 @@ func (n *Notifier) Bulletins(ctx context.Context) (int, error) {
 		if len(leads) == 0 || s.NoBulletin {
 			continue
 		}
-		v := voice{n.Language, words}
-		if s.Language != "" {
-			v.lang = s.Language
-		}
-		text, err := n.bulletin(ctx, v, engine.Actor{ID: u.ID, Grants: leads})
+		text, err := n.bulletin(ctx, n.voice(words, &s), engine.Actor{ID: u.ID, Grants: leads})
 		if err != nil {
 			return 0, err
 		}
@@ -59,10 +55,7 @@ func (n *Notifier) Bulletins(ctx context.Context) (int, error) {
 		notice := engine.Notice{ID: uuid.NewSHA1(uuid.NameSpaceOID, []byte(key)).String(), UserID: u.ID, Kind: kindWeek, Role: engine.Leader, Text: text,
 			DueAt: at, CreatedAt: now, DedupeKey: key}
 		plan.Notices = append(plan.Notices, notice)
-		if c := h.nearest(leads[0].Path); c != nil && s.Mail != "" {
-			h.send(&plan, c, u.ID, engine.AboutNotices, h.afterQuiet(s, now), false,
-				engine.PlannedItem{DeliveryItem: engine.DeliveryItem{DedupeKey: key + "|" + string(c.ID), Ref: notice.ID}})
-		}
+		h.mail(&plan, &notice, leads[0].Path, h.afterQuiet(s, now))
 	}
 	told, err := n.Queue.Plan(ctx, plan)
 	n.told(told)

@@ -319,29 +319,25 @@ func (n *Notifier) message(ctx context.Context, d *engine.Delivery) (Message, er
 	if err != nil {
 		return m, err
 	}
-	v := voice{n.Language, words}
+	var settings engine.NotifySettings // a group has none
 	if d.UserID != "" {
 		u, err := n.Engine.User(ctx, string(d.UserID))
 		if err != nil {
 			return m, err
 		}
-		settings, err := n.Engine.Store.Settings(ctx, d.UserID)
-		if err != nil {
+		if settings, err = n.Engine.Store.Settings(ctx, d.UserID); err != nil {
 			return m, err
 		}
 		if u.Disabled || settings.Mail == "" {
 			return m, &Refusal{Why: "the person has no address any more", Never: true}
 		}
 		m.To = settings.Mail
-		if settings.Language != "" {
-			v.lang = settings.Language
-		}
 	}
 	things, err := n.things(ctx, d)
 	if err != nil {
 		return m, err
 	}
-	m.Subject, m.Text, err = n.compose(ctx, v, things, d.UserID != "")
+	m.Subject, m.Text, err = n.compose(ctx, n.voice(words, &settings), things, d.UserID != "")
 	return m, err
 }
 

@@ -34,21 +34,13 @@ func (n *Notifier) planNeeds(ctx context.Context) (int, error) {
 	for i := range list {
 		x := &list[i]
 		s := h.settings[x.Proposer]
-		v := voice{n.Language, words}
-		if s.Language != "" {
-			v.lang = s.Language
-		}
-		text, err := n.needText(ctx, v, x)
+		text, err := n.needText(ctx, n.voice(words, &s), x)
 		if err != nil {
 			return 0, err
 		}
-		key := x.ToldKey()
-		notice := engine.Notice{ID: h.newID(), UserID: x.Proposer, Kind: kindNeed, Text: text, DueAt: *x.SettledAt, CreatedAt: h.now, DedupeKey: key}
+		notice := engine.Notice{ID: h.newID(), UserID: x.Proposer, Kind: kindNeed, Text: text, DueAt: *x.SettledAt, CreatedAt: h.now, DedupeKey: x.ToldKey()}
 		plan.Notices = append(plan.Notices, notice)
-		if c := h.nearest(x.UnitPath); c != nil && s.Mail != "" {
-			h.send(&plan, c, x.Proposer, engine.AboutNotices, h.when(s, false, false), false,
-				engine.PlannedItem{DeliveryItem: engine.DeliveryItem{DedupeKey: key + "|" + string(c.ID), Ref: notice.ID}})
-		}
+		h.mail(&plan, &notice, x.UnitPath, h.when(s, false, false))
 	}
 	told, err := n.Queue.Plan(ctx, plan)
 	n.told(told)

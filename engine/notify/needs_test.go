@@ -4,14 +4,32 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"bihuan/engine"
 	"bihuan/engine/message"
+	"bihuan/engine/notify"
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
 )
+
+// A channel can be narrowed to every kind of reminder that has a name; what is told to persons alone goes over none.
+func TestKindsAreAll(t *testing.T) {
+	const prefix = "notify.say.kind."
+	for _, key := range message.Keys() {
+		kind, ok := strings.CutPrefix(key, prefix)
+		if ok && kind != "week" && kind != "need" && !slices.Contains(notify.Kinds, kind) {
+			t.Errorf("there are reminders of the kind %q, and no channel can be meant for them", kind)
+		}
+	}
+	for _, kind := range notify.Kinds {
+		if !message.Has(prefix + kind) {
+			t.Errorf("the kind %q has no name", kind)
+		}
+	}
+}
 
 // Whoever raised a need hears what became of it, once for each answer, however often is planned.
 func TestProposersAreTold(t *testing.T) {

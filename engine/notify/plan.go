@@ -227,14 +227,7 @@ func (h *house) plan(plan *engine.Plan, r *engine.Reminder, people []engine.User
 			continue
 		}
 		plan.Notices = append(plan.Notices, notice)
-		s := h.settings[id]
-		if s.Mail == "" {
-			continue
-		}
-		if c := h.nearest(p.UnitPath); c != nil {
-			h.send(plan, c, id, engine.AboutNotices, h.when(s, urgent[r.Kind], missed), urgent[r.Kind],
-				engine.PlannedItem{Reminder: r.ID, DeliveryItem: engine.DeliveryItem{DedupeKey: notice.DedupeKey + "|" + string(c.ID), Ref: notice.ID}})
-		}
+		h.mail(plan, &notice, p.UnitPath, h.when(h.settings[id], urgent[r.Kind], missed))
 	}
 	for i := range h.channels {
 		c := &h.channels[i]
@@ -243,6 +236,17 @@ func (h *house) plan(plan *engine.Plan, r *engine.Reminder, people []engine.User
 		}
 		h.send(plan, c, "", engine.AboutReminders, h.when(engine.NotifySettings{}, urgent[r.Kind], missed), urgent[r.Kind],
 			engine.PlannedItem{Reminder: r.ID, DeliveryItem: engine.DeliveryItem{DedupeKey: thing + "|" + string(c.ID), Ref: r.ID}})
+	}
+}
+
+// mail adds a notice to what its person gets by mail at a moment, if they want mail and there is a channel for the path.
+func (h *house) mail(plan *engine.Plan, notice *engine.Notice, path string, at time.Time) {
+	if h.settings[notice.UserID].Mail == "" {
+		return
+	}
+	if c := h.nearest(path); c != nil {
+		h.send(plan, c, notice.UserID, engine.AboutNotices, at, urgent[notice.Kind],
+			engine.PlannedItem{Reminder: notice.ReminderID, DeliveryItem: engine.DeliveryItem{DedupeKey: notice.DedupeKey + "|" + string(c.ID), Ref: notice.ID}})
 	}
 }
 

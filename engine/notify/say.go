@@ -13,7 +13,7 @@ import (
 const maxLines = 40
 
 // Kinds lists the kinds of reminders that there are, in the order in which settings show them.
-var Kinds = []string{"remind", "urge", "supervise", "talk", "bulletin", "overdue", "submit", "approve", "return", "transition", "verify", "object", "survey", "look_back", "hand_over"}
+var Kinds = []string{"remind", "urge", "supervise", "talk", "bulletin", "overdue", "submit", "approve", "return", "transition", "verify", "object", "survey", "look_back", "hand_over", "mark", "unmark"}
 
 // kindWeek is the kind of the weekly bulletin's notice.
 const kindWeek = "week"
@@ -42,6 +42,14 @@ func (n *Notifier) voices(ctx context.Context) (map[string]string, error) {
 		out[w.ID] = w.Text
 	}
 	return out, err
+}
+
+// voice says things to a person in the language that they chose, or in the site's.
+func (n *Notifier) voice(words map[string]string, s *engine.NotifySettings) voice {
+	if s.Language != "" {
+		return voice{s.Language, words}
+	}
+	return voice{n.Language, words}
 }
 
 // thing is one line of a message.
