@@ -332,6 +332,11 @@ func TestSentencesExist(t *testing.T) {
 				}
 			}
 		})}
+	for _, key := range message.Keys() { // what has a name can be searched for, but for what is only ever refused
+		if s, ok := strings.CutPrefix(key, "console.action."); ok && s != "channel" && s != "open_work" && !slices.Contains(actions, s) {
+			t.Errorf("the trail cannot be searched for %q", s)
+		}
+	}
 	for prefix, list := range built {
 		for _, s := range list {
 			if !message.Has(prefix + s) {

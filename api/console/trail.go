@@ -35,12 +35,17 @@ type trailView struct {
 
 // actions are what a trail can be searched for.
 var actions = []string{"create", "import", "edit", "submit", "approve", "return", "withdraw", "transition", "auto", "acknowledge", "lay_milestones",
-	"edit_milestone", "remove_milestone", "tick", "report", "evidence", "extend", "urge", "rung", "overdue", "verify", "survey", "object", "answer",
-	"back_up", "restore", "ask_erasure", "end_erasure", "erase",
-	"summarize", "statement", "repin", "reschedule", "hand_over", "draw_up", "enlist", "delist", "carry_over",
-	"refused", "export", "verify_trail", "sign_in", "sign_out", "sign_in_begun", "set_password", "enrol_totp", "renew_recovery", "use_recovery", "remove_totp", "link_identity", "unlink_identity", "add_user", "disable", "enable", "grant", "revoke", "leave", "delegate", "end_delegation",
-	"mark", "unmark", "collect", "accept", "decline", "merge", "tell",
-	"add_unit", "rename_unit", "move_unit", "close_unit", "reopen_unit", "issue_token", "revoke_token", "publish", "load_calendar", "alarm"}
+	"edit_milestone", "remove_milestone", "tick", "report", "evidence", "extend", "extend_late", "urge", "rung", "overdue", "verify", "survey",
+	"open_poll", "renew_poll", "close_poll", "count_poll", "object", "answer", "summarize", "statement", "look_back", "look_back_due",
+	"repin", "reschedule", "hand_over", "mark", "unmark",
+	"draw_up", "enlist", "put", "place", "take", "delist", "reconcile", "account", "carry_over", "carried_in", "close",
+	"collect", "accept", "decline", "merge", "absorb", "settle", "tell",
+	"refused", "export", "export_trail_bundle", "verify_trail", "checkpoint_key", "epoch", "back_up", "restore", "alarm",
+	"sign_in", "sign_in_begun", "sign_in_failed", "sign_in_refused", "sign_out", "end_sessions", "set_password", "enrol_totp", "renew_recovery",
+	"use_recovery", "remove_totp", "link_identity", "unlink_identity", "issue_token", "revoke_token",
+	"offer_set_up", "set_up", "add_user", "disable", "enable", "ask_erasure", "end_erasure", "erase", "grant", "revoke", "leave", "delegate",
+	"end_delegation", "add_unit", "rename_unit", "move_unit", "close_unit", "reopen_unit", "publish", "load_calendar",
+	"add_channel", "change_channel", "test_channel", "replay", "archive", "settings", "wording", "new_feed", "end_feed"}
 
 // trailFilter is what the address asks for.
 type trailFilter struct {
