@@ -143,10 +143,7 @@ func (c *Console) peopleChoices(v *visit, selected ...engine.UserID) ([]choice, 
 		inScope := len(v.actor.Grants) > 0 && len(u.Grants) == 0 || u.ID == v.user.ID ||
 			slices.ContainsFunc(u.Grants, func(g engine.Grant) bool { return v.scoped(g.Path) })
 		if chosen || inScope && !u.Disabled {
-			name := u.Name
-			if u.Erased() {
-				name = v.t("user.erased")
-			}
+			name, _ := v.called(&u)
 			out = append(out, choice{string(u.ID), name, chosen})
 		}
 	}

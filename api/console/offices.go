@@ -80,6 +80,20 @@ func (v *visit) personField(id, name, label string, people []engine.User, more b
 	return f
 }
 
+// called is how a person is named: whoever was erased is not.
+func (v *visit) called(u *engine.User) (name, login string) {
+	if u.Erased() {
+		return v.t("user.erased"), "—"
+	}
+	return u.Name, u.Login
+}
+
+// holder is a person in a list of who holds what.
+func (v *visit) holder(u *engine.User) holderRow {
+	name, login := v.called(u)
+	return holderRow{Href: "/people/" + string(u.ID), Name: name, Login: login, Disabled: u.Disabled}
+}
+
 // holdings names the roles at units that the reader sees, and counts the others.
 func (c *Console) holdings(v *visit, grants []engine.Grant) (seen []holding, elsewhere int) {
 	for _, g := range grants {

@@ -94,10 +94,8 @@ func (c *Console) people(v *visit) error {
 	}
 	for i := range page.Items {
 		u := &page.Items[i]
-		row := personRow{ID: string(u.ID), Name: u.Name, Login: u.Login, Since: c.day(u.CreatedAt), Disabled: u.Disabled}
-		if u.Erased() {
-			row.Name, row.Login = v.t("user.erased"), "—"
-		}
+		row := personRow{ID: string(u.ID), Since: c.day(u.CreatedAt), Disabled: u.Disabled}
+		row.Name, row.Login = v.called(u)
 		row.Holds, row.Elsewhere = c.holdings(v, u.Grants)
 		view.Rows = append(view.Rows, row)
 	}

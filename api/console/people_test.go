@@ -201,6 +201,8 @@ func TestPersonPages(t *testing.T) {
 	ask("qian", path, nil, http.StatusOK, "停用")
 	ask("zhao", path+"/enable", seenAt(u.Version), http.StatusSeeOther, "")
 	u = w.account(t, "xin")
+	ask("qian", path+"/grant", role(u.Version, engine.Leader), http.StatusSeeOther, "")
+	u = w.account(t, "xin")
 	page = ask("zhao", path, nil, http.StatusOK, "停用账号")
 	if strings.Contains(page.body, "/erasure") {
 		t.Error("erasing an open account is offered")
@@ -232,6 +234,9 @@ func TestPersonPages(t *testing.T) {
 		}
 	}
 	ask("zhao", "/people?state=disabled", nil, http.StatusOK, "已按规定删除")
+	if page = ask("zhao", "/units/"+unit, nil, http.StatusOK, "已按规定删除"); strings.Contains(page.body, "~"+string(u.ID)) {
+		t.Error("among those with a role at the unit stands what has taken the place of a login")
+	}
 }
 
 // TestLeavingPage hands the work of an owner over.

@@ -52,7 +52,7 @@ func (c *Console) person(v *visit) error {
 // showPerson shows an account as it is now. at is the unit at which a role is to be given, refused what was not done,
 // once a one-time password.
 func (c *Console) showPerson(v *visit, status int, u engine.User, at string, refused error, once string) error {
-	view := personView{ID: string(u.ID), Name: u.Name, Login: u.Login, Since: c.day(u.CreatedAt), Version: u.Version, Disabled: u.Disabled, Once: once,
+	view := personView{ID: string(u.ID), Since: c.day(u.CreatedAt), Version: u.Version, Disabled: u.Disabled, Once: once,
 		Grants: v.holds([]engine.Role{engine.Security})}
 	if refused != nil {
 		view.Problem = asError(refused).In(v.lang)
@@ -84,9 +84,7 @@ func (c *Console) showPerson(v *visit, status int, u engine.User, at string, ref
 	} else {
 		view.Why = asError(why).In(v.lang)
 	}
-	if u.Erased() {
-		view.Name, view.Login = v.t("user.erased"), "—"
-	}
+	view.Name, view.Login = v.called(&u)
 	view.Erasure = c.erasure(v, &u)
 	if view.History, err = c.told(v, engine.SubjectUser+"/"+string(u.ID)); err != nil {
 		return err

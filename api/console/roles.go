@@ -47,7 +47,7 @@ func (c *Console) roles(v *visit) error {
 		}
 		o := officeView{Name: r.In(v.lang), Means: v.t("console.role." + string(r))}
 		for _, u := range page.Items {
-			row := holderRow{Href: "/people/" + string(u.ID), Name: u.Name, Login: u.Login, Disabled: u.Disabled}
+			row := v.holder(&u)
 			for _, g := range u.Grants {
 				if g.Role == r && v.scoped(g.Path) {
 					row.Roles = append(row.Roles, c.names.unit(v, g.UnitID))

@@ -104,7 +104,7 @@ func (c *Console) unitHolders(v *visit, u engine.Unit, view *unitView) error {
 		return err
 	}
 	for _, x := range people.Items {
-		row := holderRow{Href: "/people/" + string(x.ID), Name: x.Name, Login: x.Login, Disabled: x.Disabled}
+		row := v.holder(&x)
 		for _, g := range x.Grants {
 			if g.UnitID == u.ID {
 				row.Roles = append(row.Roles, g.Role.In(v.lang))
