@@ -275,11 +275,7 @@ func (db *DB) DeliveryReminders(ctx context.Context, delivery string) ([]engine.
 // DeliveryEntries returns what a delivery to a program tells.
 func (db *DB) DeliveryEntries(ctx context.Context, delivery string) ([]engine.EntryRow, error) {
 	rows, err := told[entryRow](ctx, db, &entries, delivery)
-	out := make([]engine.EntryRow, len(rows))
-	for i := range rows {
-		out[i] = rows[i].entry()
-	}
-	return out, err
+	return entriesOf(rows), err
 }
 
 // Untold returns entries at a unit and under it, from a moment on, that have not been planned for the channel, oldest
@@ -307,11 +303,7 @@ func (db *DB) Untold(ctx context.Context, c engine.Channel, from time.Time, limi
 	}
 	var rows []entryRow
 	err = db.reader(ctx).Raw("SELECT "+entries.quoted("e.")+" FROM entries e WHERE "+w.String()+" ORDER BY e.at, e.id LIMIT ?", append(w.args, limit)...).Scan(&rows).Error
-	out := make([]engine.EntryRow, len(rows))
-	for i := range rows {
-		out[i] = rows[i].entry()
-	}
-	return out, err
+	return entriesOf(rows), err
 }
 
 // ToldUntil returns how far the trail has been told over each channel that it was told over.

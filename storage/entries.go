@@ -38,11 +38,16 @@ func (db *DB) Entries(ctx context.Context, f engine.EntryFilter) (engine.Page[en
 		}
 		page.Next = c.String()
 	}
-	page.Items = make([]engine.EntryRow, len(rows))
-	for i := range rows {
-		page.Items[i] = rows[i].entry()
-	}
+	page.Items = entriesOf(rows)
 	return page, nil
+}
+
+func entriesOf(rows []entryRow) []engine.EntryRow {
+	out := make([]engine.EntryRow, len(rows))
+	for i := range rows {
+		out[i] = rows[i].entry()
+	}
+	return out
 }
 
 func (r *entryRow) entry() engine.EntryRow {
