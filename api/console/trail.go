@@ -43,7 +43,7 @@ var actions = []string{"create", "import", "edit", "submit", "approve", "return"
 	"refused", "export", "export_trail_bundle", "verify_trail", "checkpoint_key", "epoch", "back_up", "restore", "alarm",
 	"sign_in", "sign_in_begun", "sign_in_failed", "sign_in_refused", "sign_out", "end_sessions", "set_password", "enrol_totp", "renew_recovery",
 	"use_recovery", "remove_totp", "link_identity", "unlink_identity", "issue_token", "revoke_token",
-	"offer_set_up", "set_up", "add_user", "disable", "enable", "ask_erasure", "end_erasure", "erase", "grant", "revoke", "leave", "delegate",
+	"offer_set_up", "set_up", "set_up_refused", "add_user", "disable", "enable", "ask_erasure", "end_erasure", "erase", "grant", "revoke", "leave", "delegate",
 	"end_delegation", "add_unit", "rename_unit", "move_unit", "close_unit", "reopen_unit", "publish", "load_calendar",
 	"add_channel", "change_channel", "test_channel", "replay", "archive", "settings", "wording", "new_feed", "end_feed"}
 
