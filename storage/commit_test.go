@@ -43,6 +43,10 @@ func full(p *engine.Project, owner, sponsor, assistant engine.UserID) {
 	p.Summary, p.Lasting, p.UrgedOn, p.Urges = "成效", "机制", calendar.MustDate("2026-12-01"), 6
 	p.OverdueAt, p.EverOverdue, p.ClosedAt = at(12), true, at(13)
 	p.Fired = map[string]string{"t1": "2026-12-31"}
+	p.Year, p.Statement, p.Grade = 2026, "说明", "passed"
+	p.Former, p.Paused = []engine.UserID{sponsor}, &engine.Pause{From: *at(19), To: *at(20)}
+	p.Marks = map[string]engine.Mark{"k1": {Kind: "promote", By: sponsor, At: *at(21), Note: "n", Seq: 3, Head: "h", Evidence: []engine.MarkProof{{}}}}
+	p.Distinctions = ",promote,"
 	p.StageDue, p.YellowAt, p.OrangeAt, p.RedAt, p.NextAt = at(14), at(15), at(16), at(17), at(18)
 	p.Waiting, p.CalendarUnknown = ",supervisor,leader,", true
 }
