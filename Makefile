@@ -26,7 +26,7 @@ test: ## every test, with the race detector where there is a C compiler
 ifeq ($(RACE),)
 	@echo "no C compiler: the tests run without the race detector"
 endif
-	$(GO) test $(RACE) -tags "$(TAGS)" -timeout 20m $(ARGS) ./...
+	$(GO) test $(RACE) -tags "$(TAGS)" -timeout 40m $(ARGS) ./...
 
 lint: ## golangci-lint, which .ci/run installs
 	golangci-lint run
