@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -144,11 +145,21 @@ func findHeader(t *table) (header, bool) {
 	if best < 0 {
 		return header{}, false
 	}
-	h := header{row: best, body: best + 1, texts: seen[best]}
+	return t.headerAt(best), true
+}
+
+// headerDepth is how many rows a head may have.
+const headerDepth = 4
+
+// headerAt is the header that begins at a row of the table.
+func (t *table) headerAt(i int) header {
+	n := min(i+headerDepth, len(t.rows))
+	seen := t.spread(n)
+	h := header{row: i, body: i + 1, texts: seen[i]}
 	// Cells merged downwards from the header row show that it has more rows: 进展情况 over 上半年 and 下半年.
-	bottom := t.rows[best].number
+	bottom := t.rows[i].number
 	for _, m := range t.merges {
-		if m.top <= t.rows[best].number && t.rows[best].number < m.bottom && m.bottom-m.top < 4 {
+		if m.top <= t.rows[i].number && t.rows[i].number < m.bottom && m.bottom-m.top < headerDepth {
 			bottom = max(bottom, m.bottom)
 		}
 	}
@@ -166,7 +177,7 @@ func findHeader(t *table) (header, bool) {
 			}
 		}
 	}
-	return h, true
+	return h
 }
 
 // noHeader tells what was seen where a header was looked for, and what would have been understood.
@@ -189,44 +200,100 @@ func noHeader(t *table) error {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// columns assigns fields to the header's texts: the surest headers first, each field once.
-func (l *Ledger) columns(h header, headerRow int, used func(int) bool) {
-	taken := map[Field]string{}
+func unnamed(index int) string { return fmt.Sprintf("第%d列", index+1) }
+
+// label lists the columns, each with a label that tells it apart. A column without a header and without a text is none.
+func (f *found) label() {
+	texts, row := f.head.texts, f.rows[f.head.row].number
+	for _, r := range f.rows[f.head.body:] {
+		for len(texts) < len(r.cells) {
+			texts = append(texts, "")
+		}
+	}
+	f.head.texts = texts
 	labels := map[string]bool{}
-	guesses := make([]guess, len(h.texts))
-	index := make([]int, len(h.texts)) // of the column in l.Columns, -1 when it is left out
-	for i, text := range h.texts {
+	for i, text := range texts {
 		text = oneLine(text)
-		index[i] = -1
 		if text == "" {
-			if !used(i) {
+			if !slices.ContainsFunc(f.rows[f.head.body:], func(r gridRow) bool { return r.at(i) != "" }) {
 				continue
 			}
-			text = fmt.Sprintf("第%d列", i+1)
-			l.note(headerRow, text, KeyUnnamedColumn, "")
-		} else {
-			guesses[i] = recognise(text)
+			text = unnamed(i)
+			f.note(row, text, KeyUnnamedColumn)
 		}
 		if labels[text] {
-			text = fmt.Sprintf("%s（第%d列）", text, i+1)
+			text = fmt.Sprintf("%s（%s）", text, unnamed(i))
 		}
 		labels[text] = true
-		index[i] = len(l.Columns)
-		l.Columns = append(l.Columns, Column{Index: i, Header: text})
+		f.columns = append(f.columns, Column{Index: i, Header: text})
+	}
+}
+
+func (f *found) note(row int, column, key string, args ...any) {
+	f.notes = append(f.notes, Problem{Row: row, Column: column, Key: key, Args: message.Args(args...)})
+}
+
+// assign says what each column is: as the mapping has it, else as the headers say.
+func (f *found) assign() {
+	if f.mapping == nil {
+		f.guess()
+		return
+	}
+	row := f.rows[f.head.row].number
+	for i := range f.columns {
+		col := &f.columns[i]
+		c, ok := f.mapping.find(col.Index, col.Header)
+		switch {
+		case !ok:
+			col.Why = WhyUnknown
+			f.note(row, col.Header, KeyUnmapped)
+			continue
+		case f.known:
+			col.Why = WhyRemembered
+		case c.Why == "":
+			col.Why = WhyGiven
+		default:
+			col.Why = c.Why
+		}
+		switch c.Field {
+		case Keep:
+		case Ignore:
+			col.Ignored = true
+		default:
+			col.Field = c.Field
+		}
+	}
+}
+
+// guess assigns fields by the headers' texts: the surest headers first, each field once.
+func (f *found) guess() {
+	row := f.rows[f.head.row].number
+	taken := map[Field]string{}
+	guesses := make([]guess, len(f.columns))
+	for i := range f.columns {
+		col := &f.columns[i]
+		switch text := oneLine(f.head.texts[col.Index]); {
+		case text == "":
+			col.Why = WhyUnnamed
+		default:
+			guesses[i], col.Why = recognise(text), WhyUnknown
+		}
 	}
 	for rank := 1; rank <= 3; rank++ {
 		for i, g := range guesses {
 			if g.rank != rank {
 				continue
 			}
-			col := &l.Columns[index[i]]
+			col := &f.columns[i]
 			switch first, dup := taken[g.field]; {
 			case !dup:
-				col.Field = g.field
+				col.Field, col.Why = g.field, []Why{WhyName, WhyWeak, WhyForm}[rank-1]
 			case g.fallback != "" && taken[g.fallback] == "" && !claimed(guesses, g.fallback):
-				col.Field = g.fallback
+				col.Field, col.Why = g.fallback, WhyInstead
 			default:
-				l.note(headerRow, col.Header, KeyDuplicateColumn, col.Header, "first", first)
+				col.Why = WhyTaken
+				f.note(row, col.Header, KeyDuplicateColumn, "first", first)
+				f.notes[len(f.notes)-1].Text = message.Short(col.Header)
 				continue
 			}
 			taken[col.Field] = col.Header
@@ -236,10 +303,5 @@ func (l *Ledger) columns(h header, headerRow int, used func(int) bool) {
 
 // claimed reports whether some header means the field in its own right.
 func claimed(guesses []guess, f Field) bool {
-	for _, g := range guesses {
-		if g.field == f {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(guesses, func(g guess) bool { return g.field == f })
 }

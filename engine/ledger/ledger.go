@@ -40,6 +40,9 @@ type Column struct {
 	Index  int    // 0-based, from the left edge of the sheet
 	Header string // as written, in one line; a repeated or missing header gets a label that tells it apart
 	Field  Field  // "" when not recognised; its texts are then in Row.Other
+	Why    Why    // how that was found
+
+	Ignored bool // a person said so; its texts are nowhere
 }
 
 // Row is one item of the ledger. Empty cells are absent from both maps.
@@ -74,6 +77,10 @@ type Problem struct {
 type Ledger struct {
 	Name         string // the file's name without its folder
 	Sheet        string // the sheet's name, "" for CSV
+	Head         int    // 1-based row of the sheet in which the head begins
+	Shape        string // digest of the head, by which ledgers of one source are known again
+	Remembered   bool   // the columns are those of Options.Known
+	NeedsYear    bool   // some deadline was read in this year because nothing tells another
 	Title        string // the title row above the header, if any
 	Year         int    // the year in which bare months were read; 0 when nothing tells it
 	AcademicYear bool   // Year is the autumn in which an academic year (学年) begins; January to August fall in Year+1
@@ -91,10 +98,15 @@ type Options struct {
 	AcademicYear bool          // Year begins an academic year; only looked at when Year is set
 	Today        calendar.Date // what "本学期" and the fallback year refer to
 	Sheet        string        // the sheet to read; "" takes the first visible one that has a header row
-	TermEnds     TermEnds
-	MaxRows      int // rows with content; 0 means 20000
-	MaxColumns   int // 0 means 200
-	MaxCell      int // runes in one cell; 0 means 8000
+	// Mapping is how a person wants the sheet read; nil: as it is remembered or recognised.
+	Mapping *Mapping
+	// Known returns the mapping that was last used for a head of the shape, nil if there is none. It may be nil.
+	Known      func(shape string) *Mapping
+	Head       int // the row in which the head begins, for Recognise; 0: it is found
+	TermEnds   TermEnds
+	MaxRows    int // rows with content; 0 means 20000
+	MaxColumns int // 0 means 200
+	MaxCell    int // runes in one cell; 0 means 8000
 }
 
 // TermEnds are the last days of the two terms of a school. The zero value of either means the default.
@@ -133,29 +145,21 @@ func (o Options) withDefaults() Options {
 // Ledger.Problems.
 func Read(name string, data []byte, o Options) (*Ledger, error) {
 	o = o.withDefaults()
-	name = name[strings.LastIndexAny(name, `/\`)+1:]
-	if len(data) > MaxFile {
-		return nil, fail(KeyFileTooLarge, 0, "limit", MaxFile>>20)
-	}
-	switch {
-	case len(bytes.TrimSpace(data)) == 0:
-		return nil, fail(KeyEmpty, 0)
-	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("PK\x05\x06")):
-		return readWorkbook(name, data, o)
-	}
-	if err := refuseForeign(data); err != nil {
-		return nil, err
-	}
-	t, err := readCSV(data, o)
+	name = baseName(name)
+	f, err := open(data, o)
 	if err != nil {
 		return nil, err
 	}
-	h, ok := findHeader(t)
-	if !ok {
-		return nil, noHeader(t)
+	if f.guessed {
+		return nil, noHeader(f.table)
 	}
-	return assemble(name, t, h, o)
+	if o.Mapping != nil && o.Year == 0 {
+		o.Year = o.Mapping.Year
+	}
+	return assemble(name, f, o)
 }
+
+func baseName(name string) string { return name[strings.LastIndexAny(name, `/\`)+1:] }
 
 // refuseForeign tells apart the files that people upload in place of a ledger, so that each gets an answer that
 // says what to do.

@@ -29,6 +29,11 @@ const (
 	KeyQuoteUnclosed  = "ledger.quote_unclosed"   //
 	KeyQuoteStray     = "ledger.quote_stray"      //
 	KeyNoRows         = "ledger.no_rows"          //
+	KeyUnknownField   = "ledger.unknown_field"    // field, column: of a mapping; so for the next four
+	KeyFieldTwice     = "ledger.field_twice"      // first, column
+	KeyTitleMissing   = "ledger.title_missing"    //
+	KeyNoSuchColumn   = "ledger.no_such_column"   // column, columns
+	KeyNoHeadRow      = "ledger.no_head_row"      // row
 )
 
 // Keys of problems: a row or a cell that cannot be read.
@@ -61,6 +66,8 @@ const (
 	KeyRepeatedHeader  = "ledger.repeated_header"   // the header printed again
 	KeyDuplicateColumn = "ledger.duplicate_column"  // first: the header that won
 	KeyUnnamedColumn   = "ledger.unnamed_column"    //
+	KeyIgnoredColumn   = "ledger.ignored_column"    // count: cells that are not taken over
+	KeyUnmapped        = "ledger.unmapped_column"   // the mapping does not speak of it
 	KeyFormulaCached   = "ledger.formula_cached"    // count
 	KeyHiddenRows      = "ledger.hidden_rows"       // count
 	KeyOtherSheets     = "ledger.other_sheets"      // sheets
@@ -71,12 +78,12 @@ const (
 var Keys = []string{
 	KeyFileTooLarge, KeyUnzipTooLarge, KeyEmpty, KeyEncrypted, KeyOldExcel, KeyWebPage, KeyNotTable, KeyBadWorkbook,
 	KeyNoSheet, KeyNoHeader, KeyNoTableHeader, KeyTooManyRows, KeyTooManyColumns, KeyTooManyCells, KeyCellTooLong, KeyQuoteUnclosed,
-	KeyQuoteStray, KeyNoRows,
+	KeyQuoteStray, KeyNoRows, KeyUnknownField, KeyFieldTwice, KeyTitleMissing, KeyNoSuchColumn, KeyNoHeadRow,
 	KeyNoTitle, KeyDeadlineUnreadable, KeyDeadlineInvalid, KeyDeadlineNoYear, KeyDeadlineNoTerm, KeyDeadlineNumber,
 	KeyDeadlineAmbiguous, KeyBadCharacters, KeyFormulaError, KeyFormulaNoValue,
 	KeyFilledDown, KeyYearFromTitle, KeyYearFromHeader, KeyYearFromColumn, KeyYearFromName, KeyYearFromToday, KeyNoDeadlines, KeySeveralDates, KeyStartOfWork, KeySkippedRow, KeySectionRow,
 	KeyRepeatedHeader, KeyDuplicateColumn, KeyUnnamedColumn, KeyFormulaCached, KeyHiddenRows, KeyOtherSheets,
-	KeyBlankNumber,
+	KeyBlankNumber, KeyIgnoredColumn, KeyUnmapped,
 }
 
 // Error says why a file, or in ReadDeadline a text, cannot be read.
@@ -84,7 +91,9 @@ type Error struct {
 	Key  string         // message catalogue key, one of Keys
 	Args map[string]any // values for the catalogue's placeholders
 	Row  int            // 1-based row in the sheet, 0 when no row can be named
-	Err  error          // the cause, for the log only
+	// Column is the 1-based column of a mapping that is refused, 0 when it is the whole.
+	Column int
+	Err    error // the cause, for the log only
 }
 
 // Error returns a line for the log: the key, the row and the arguments in a fixed order.

@@ -17,26 +17,27 @@ var (
 // reader turns a table into the rows of a ledger.
 type reader struct {
 	*Ledger
-	o        Options
-	body     []gridRow
-	fields   map[Field]Column
-	yearCol  int // the column that names each row's year, or -1
-	period   period
-	deadline map[string]Deadline // texts already read: a ledger says "12月底前" a hundred times
+	o       Options
+	body    []gridRow
+	fields  map[Field]Column
+	yearCol int // the column that names each row's year, or -1
+	period  period
+	// yearUntold says that the period is today's for want of another.
+	yearUntold bool
+	deadline   map[string]Deadline // texts already read: a ledger says "12月底前" a hundred times
 }
 
-// assemble makes a ledger of the table whose header is h.
-func assemble(name string, t *table, h header, o Options) (*Ledger, error) {
-	l := &Ledger{Name: name, Sheet: t.sheet}
-	headerRow := t.rows[h.row].number
+// assemble makes a ledger of the table that was found.
+func assemble(name string, f *found, o Options) (*Ledger, error) {
+	f.assign()
+	t, h := f.table, f.head
+	l := &Ledger{Name: name, Sheet: t.sheet, Head: t.rows[h.row].number, Shape: shapeOf(h.texts), Remembered: f.known, Columns: f.columns, Notes: f.notes}
 	r := &reader{Ledger: l, o: o, body: t.rows[h.body:], fields: map[Field]Column{}, yearCol: -1, deadline: map[string]Deadline{}}
-	r.widen(&h)
-	l.columns(h, headerRow, r.used)
 	for _, c := range l.Columns {
-		switch {
-		case c.Field != "":
+		switch _, twice := r.fields[c.Field]; {
+		case c.Field != "" && !twice:
 			r.fields[c.Field] = c
-		case r.yearCol < 0 && yearColumns.MatchString(squeeze(c.Header)):
+		case c.Field == "" && r.yearCol < 0 && yearColumns.MatchString(squeeze(c.Header)):
 			r.yearCol = c.Index
 		}
 	}
@@ -44,14 +45,14 @@ func assemble(name string, t *table, h header, o Options) (*Ledger, error) {
 	r.dropFoot()
 	r.dropRepeats(h)
 	if len(r.body) == 0 {
-		return nil, fail(KeyNoRows, headerRow)
+		return nil, fail(KeyNoRows, l.Head)
 	}
 	if err := r.fillMerged(t); err != nil {
 		return nil, err
 	}
 	r.fillFollowing()
 	r.year(t, h)
-	r.tellWhole(t, headerRow)
+	r.tellWhole(t)
 	for _, row := range r.body {
 		r.read(row)
 	}
@@ -59,19 +60,6 @@ func assemble(name string, t *table, h header, o Options) (*Ledger, error) {
 	slices.SortStableFunc(l.Problems, byRow)
 	slices.SortStableFunc(l.Notes, byRow)
 	return l, nil
-}
-
-// widen gives the header an empty text for every column that only the rows below have.
-func (r *reader) widen(h *header) {
-	for _, row := range r.body {
-		for len(h.texts) < len(row.cells) {
-			h.texts = append(h.texts, "")
-		}
-	}
-}
-
-func (r *reader) used(col int) bool {
-	return slices.ContainsFunc(r.body, func(row gridRow) bool { return row.at(col) != "" })
 }
 
 // title takes the title from the rows above the header, passing over "附件1" and "填报单位：".
@@ -145,6 +133,7 @@ func (r *reader) year(t *table, h header) {
 		r.yearCol = -1 // what the caller says goes before what a row says
 	}
 	r.period, r.Year, r.AcademicYear = p, p.year, p.academic
+	r.yearUntold = key == KeyYearFromToday
 	if key != "" {
 		text := strconv.Itoa(p.year)
 		if p.academic {
@@ -155,9 +144,9 @@ func (r *reader) year(t *table, h header) {
 }
 
 // tellWhole notes what concerns the sheet and not one of its rows.
-func (r *reader) tellWhole(t *table, headerRow int) {
+func (r *reader) tellWhole(t *table) {
 	if _, ok := r.fields[Due]; !ok {
-		r.note(headerRow, "", KeyNoDeadlines, "")
+		r.note(r.Head, "", KeyNoDeadlines, "")
 	}
 	if t.hidden > 0 {
 		r.note(0, "", KeyHiddenRows, "", "count", t.hidden)
@@ -166,6 +155,10 @@ func (r *reader) tellWhole(t *table, headerRow int) {
 		r.note(0, "", KeyOtherSheets, strings.Join(t.others, "、"), "sheets", t.others)
 	}
 	for _, c := range r.Columns {
+		if c.Ignored {
+			r.tellIgnored(c)
+			continue
+		}
 		count, first := 0, gridRow{}
 		for _, row := range r.body {
 			if row.flags[c.Index]&flagFormula != 0 && row.at(c.Index) != "" {
@@ -181,6 +174,19 @@ func (r *reader) tellWhole(t *table, headerRow int) {
 	}
 }
 
+// tellIgnored says how much of an ignored column is not taken over.
+func (r *reader) tellIgnored(c Column) {
+	count, first := 0, ""
+	for _, row := range r.body {
+		if text := row.at(c.Index); text != "" {
+			if count++; first == "" {
+				first = text
+			}
+		}
+	}
+	r.note(r.Head, c.Header, KeyIgnoredColumn, first, "count", count)
+}
+
 // read adds one row of the body to the ledger.
 func (r *reader) read(g gridRow) {
 	if text, ok := r.heading(g); ok {
@@ -191,6 +197,8 @@ func (r *reader) read(g gridRow) {
 	for _, c := range r.Columns {
 		text, flags := g.at(c.Index), g.flags[c.Index]
 		switch {
+		case c.Ignored:
+			continue
 		case flags&flagError != 0:
 			r.problem(g.number, c.Header, KeyFormulaError, text)
 			continue
@@ -206,7 +214,7 @@ func (r *reader) read(g gridRow) {
 			row.Other[c.Header] = text
 			continue
 		}
-		row.Cells[c.Field] = text
+		row.Cells[c.Field] = r.joined(c, row.Cells[c.Field], text)
 		if c.Field == Due {
 			row.Deadline = r.due(g, c, text, flags)
 		}
@@ -216,6 +224,25 @@ func (r *reader) read(g gridRow) {
 		return
 	}
 	r.Rows = append(r.Rows, row)
+}
+
+// joined is what a field holds that several columns fill: each text under its header, so that none is lost.
+func (r *reader) joined(c Column, before, text string) string {
+	first := r.fields[c.Field]
+	alone := !slices.ContainsFunc(r.Columns, func(x Column) bool { return x.Field == c.Field && x.Index != c.Index })
+	switch {
+	case alone:
+		return text
+	case c.Field == Assisting && before == "":
+		return text
+	case c.Field == Assisting:
+		return before + "、" + text
+	case before == "" && c.Index == first.Index:
+		return text
+	case before == "":
+		return c.Header + "：" + text
+	}
+	return before + "\n" + c.Header + "：" + text
 }
 
 // heading reports whether the row is a heading between rows: one text alone, outside the title column or
@@ -258,6 +285,10 @@ func (r *reader) due(g gridRow, c Column, text string, flags uint8) Deadline {
 		if d, refused = readDeadline(text, p, r.o); refused != nil {
 			r.problem(g.number, c.Header, refused.Key, text, "text", refused.Args["text"])
 			return Deadline{}
+		}
+		if r.yearUntold && !r.NeedsYear {
+			_, refused = readDeadline(text, period{}, r.o)
+			r.NeedsYear = refused != nil && refused.Key == KeyDeadlineNoYear
 		}
 		if flags&flagDay != 0 {
 			d.Rule = ruleExcelDate

@@ -149,21 +149,21 @@ func (p *pack) decode(part string, v any) error {
 	return xml.NewDecoder(io.LimitReader(r, maxSupport)).Decode(v)
 }
 
-// choose returns the names of the sheets to look at, in order.
-func (p *pack) choose(wanted string) ([]string, error) {
-	var all, visible []string
+// choose returns the names of the sheets to look at, in order, and of those that are visible.
+func (p *pack) choose(wanted string) (names, visible []string, err error) {
+	var all []string
 	for _, s := range p.sheets {
 		if all = append(all, s.name); !s.hidden {
 			visible = append(visible, s.name)
 		}
 	}
 	if wanted == "" {
-		return visible[:min(len(visible), 50)], nil
+		return visible[:min(len(visible), 50)], visible, nil
 	}
 	if !slices.Contains(all, wanted) {
-		return nil, fail(KeyNoSheet, 0, "sheet", wanted, "sheets", all)
+		return nil, nil, fail(KeyNoSheet, 0, "sheet", wanted, "sheets", all)
 	}
-	return []string{wanted}, nil
+	return []string{wanted}, visible, nil
 }
 
 // strings checks the table of texts: the library builds a tree of it, and a cell that repeats a huge one is built

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,38 +21,8 @@ const (
 	maxSupport = 4 << 20  // styles, relations and the like, which are held in memory as trees
 )
 
-// readWorkbook reads the named sheet, or the first visible one with a header row.
-func readWorkbook(name string, data []byte, o Options) (*Ledger, error) {
-	var l *Ledger
-	var first error
-	err := eachSheet(data, o, func(t *table, names []string) (bool, error) {
-		h, ok := findHeader(t)
-		if !ok {
-			if first == nil && len(t.rows) > 0 {
-				first = noHeader(t)
-			}
-			return false, nil
-		}
-		if o.Sheet == "" {
-			t.others = slices.DeleteFunc(slices.Clone(names), func(s string) bool { return s == t.sheet })
-		}
-		var err error
-		l, err = assemble(name, t, h, o)
-		return true, err
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case l != nil:
-		return l, nil
-	case first == nil:
-		first = fail(KeyEmpty, 0)
-	}
-	return nil, first
-}
-
-// eachSheet reads the named sheet, or every visible one, until take has what it wants.
-func eachSheet(data []byte, o Options, take func(t *table, names []string) (done bool, err error)) (err error) {
+// eachSheet reads the named sheet, or every visible one, until take has what it wants. sheets are the visible ones.
+func eachSheet(data []byte, o Options, take func(t *table, sheets []string) (done bool, err error)) (err error) {
 	defer func() {
 		// The library trusts indexes inside the file in places; a forged file must not bring the server down.
 		if p := recover(); p != nil {
@@ -78,7 +47,7 @@ func eachSheet(data []byte, o Options, take func(t *table, names []string) (done
 	}
 	defer f.Close()
 
-	names, err := pkg.choose(o.Sheet)
+	names, visible, err := pkg.choose(o.Sheet)
 	if err != nil {
 		return err
 	}
@@ -87,7 +56,7 @@ func eachSheet(data []byte, o Options, take func(t *table, names []string) (done
 		if err != nil {
 			return err
 		}
-		if done, err := take(t, names); done || err != nil {
+		if done, err := take(t, visible); done || err != nil {
 			return err
 		}
 	}
