@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/xuri/excelize/v2"
-
 	"bihuan/engine"
+	"bihuan/engine/workbook"
 )
 
 // bulletinView is the 通报 of a list, as a party office sends it out.
@@ -132,150 +130,37 @@ func (c *Console) bulletinXLSX(v *visit) error {
 	if err := c.Engine.Note(v.ctx, v.actor, "export", map[string]any{"what": "bulletin", "list": r.List.ID}); err != nil {
 		return err
 	}
-	book, err := workbook(v, c.bulletinOf(v, &r))
+	b := c.bulletinOf(v, &r)
+	return c.book(v, fmt.Sprintf("bulletin-%s", c.today()), func(book *workbook.Book) error { return writeBulletin(v, book, &b) })
+}
+
+func writeBulletin(v *visit, book *workbook.Book, b *bulletinView) error {
+	page := v.t("console.export.page")
+	items, err := book.Sheet(workbook.Sheet{Name: v.t("console.bulletin.sheet.items"), Title: b.Title, Lines: []string{b.Unit + "  " + b.Period + "  " + b.State, b.Lead}, Footer: page,
+		Columns: []workbook.Column{{Head: v.t("console.bulletin.no"), Width: 6, Center: true}, {Head: v.t("console.col.number"), Width: 15}, {Head: v.t("console.col.title"), Width: 38},
+			{Head: v.t("console.col.unit"), Width: 20}, {Head: v.t("console.col.owner"), Width: 10}, {Head: v.t("console.col.deadline"), Width: 12}, {Head: v.t("console.col.original"), Width: 12},
+			{Head: v.t("console.bulletin.outcome"), Width: 10, Center: true}, {Head: v.t("console.bulletin.marks"), Width: 18}, {Head: v.t("console.bulletin.note"), Width: 28}, {Head: v.t("console.bulletin.missing"), Width: 40}}})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = book.Close() }() // nothing of it lies on the disk
-	h := v.g.Writer.Header()
-	h.Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="bulletin-%s.xlsx"`, c.today()))
-	v.g.Status(http.StatusOK)
-	return book.Write(v.g.Writer)
-}
-
-// sheet is a table of a workbook.
-type sheet struct {
-	name   string
-	title  string
-	lines  []string // above the table
-	widths []float64
-	head   []string
-	rows   [][]any // texts and whole numbers
-}
-
-func workbook(v *visit, b bulletinView) (*excelize.File, error) {
-	items := sheet{name: v.t("console.bulletin.sheet.items"), title: b.Title, lines: []string{b.Unit + "  " + b.Period + "  " + b.State, b.Lead},
-		widths: []float64{6, 15, 38, 20, 10, 12, 12, 10, 18, 28, 40},
-		head: []string{v.t("console.bulletin.no"), v.t("console.col.number"), v.t("console.col.title"), v.t("console.col.unit"), v.t("console.col.owner"),
-			v.t("console.col.deadline"), v.t("console.col.original"), v.t("console.bulletin.outcome"), v.t("console.bulletin.marks"), v.t("console.bulletin.note"), v.t("console.bulletin.missing")}}
 	for _, x := range b.Rows {
-		items.rows = append(items.rows, []any{x.No, x.Number, x.Title, x.Unit, x.Owner, x.Deadline, x.Orig, x.Outcome, x.Marks, x.Note, x.Missing})
-	}
-	units := sheet{name: v.t("console.bulletin.sheet.units"), title: b.Title, widths: []float64{28, 8, 8, 8, 8, 8, 8, 10, 10},
-		head: []string{v.t("console.col.unit"), v.t("console.bulletin.all"), v.t("console.bulletin.closed"), v.t("console.bulletin.on_time"), v.t("console.bulletin.late"),
-			v.t("console.bulletin.running"), v.t("console.bulletin.carried"), v.t("console.bulletin.other"), v.t("console.bulletin.rate")}}
-	for _, x := range b.Units {
-		units.rows = append(units.rows, []any{x.Name, x.All, x.Closed, x.OnTime, x.Overdue, x.Running, x.Carried, x.Other, x.Rate})
-	}
-	f := excelize.NewFile()
-	for i, s := range []sheet{items, units} {
-		if i == 0 {
-			if err := f.SetSheetName("Sheet1", s.name); err != nil {
-				return nil, err
-			}
-		} else if _, err := f.NewSheet(s.name); err != nil {
-			return nil, err
-		}
-		if err := s.write(f); err != nil {
-			return nil, fmt.Errorf("sheet %s: %w", s.name, err)
+		if err := items.Row(x.No, x.Number, x.Title, x.Unit, x.Owner, x.Deadline, x.Orig, x.Outcome, x.Marks, x.Note, x.Missing); err != nil {
+			return err
 		}
 	}
-	return f, nil
-}
-
-// write lays the sheet out for an A4 page on its side.
-func (s *sheet) write(f *excelize.File) error {
-	border := []excelize.Border{{Type: "left", Style: 1}, {Type: "right", Style: 1}, {Type: "top", Style: 1}, {Type: "bottom", Style: 1}}
-	style := func(st excelize.Style) int {
-		id, err := f.NewStyle(&st)
-		if err != nil {
-			panic(err) // constants of ours
-		}
-		return id
+	number := func(key string, width float64) workbook.Column {
+		return workbook.Column{Head: v.t(key), Width: width, Center: true}
 	}
-	title := style(excelize.Style{Font: &excelize.Font{Bold: true, Size: 16}, Alignment: &excelize.Alignment{Horizontal: "center", Vertical: "center"}})
-	plain := style(excelize.Style{Alignment: &excelize.Alignment{WrapText: true, Vertical: "center"}})
-	head := style(excelize.Style{Font: &excelize.Font{Bold: true}, Border: border, Alignment: &excelize.Alignment{Horizontal: "center", Vertical: "center", WrapText: true}})
-	body := style(excelize.Style{Border: border, Alignment: &excelize.Alignment{Vertical: "center", WrapText: true}})
-	last, err := excelize.ColumnNumberToName(len(s.widths))
+	units, err := book.Sheet(workbook.Sheet{Name: v.t("console.bulletin.sheet.units"), Title: b.Title, Footer: page,
+		Columns: []workbook.Column{{Head: v.t("console.col.unit"), Width: 28}, number("console.bulletin.all", 8), number("console.bulletin.closed", 8), number("console.bulletin.on_time", 8),
+			number("console.bulletin.late", 8), number("console.bulletin.running", 8), number("console.bulletin.carried", 10), number("console.bulletin.other", 10), number("console.bulletin.rate", 10)}})
 	if err != nil {
 		return err
 	}
-	row := 0
-	across := func(text string, id int, height float64) error {
-		row++
-		n := strconv.Itoa(row)
-		if err := f.MergeCell(s.name, "A"+n, last+n); err != nil {
-			return err
-		}
-		if err := f.SetCellStr(s.name, "A"+n, text); err != nil {
-			return err
-		}
-		if err := f.SetRowHeight(s.name, row, height); err != nil {
-			return err
-		}
-		return f.SetCellStyle(s.name, "A"+n, last+n, id)
-	}
-	if err := across(s.title, title, 32); err != nil {
-		return err
-	}
-	for _, text := range s.lines {
-		if err := across(text, plain, 32); err != nil {
+	for _, x := range b.Units {
+		if err := units.Row(x.Name, x.All, x.Closed, x.OnTime, x.Overdue, x.Running, x.Carried, x.Other, x.Rate); err != nil {
 			return err
 		}
 	}
-	line := func(cells []any, id int) error {
-		row++
-		for i, c := range cells {
-			at, err := excelize.CoordinatesToCellName(i+1, row)
-			if err != nil {
-				return err
-			}
-			switch x := c.(type) {
-			case int:
-				err = f.SetCellInt(s.name, at, int64(x))
-			case float64:
-				err = f.SetCellFloat(s.name, at, x, -1, 64)
-			case string:
-				err = f.SetCellStr(s.name, at, x)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		n := strconv.Itoa(row)
-		return f.SetCellStyle(s.name, "A"+n, last+n, id)
-	}
-	var titles []any
-	for _, h := range s.head {
-		titles = append(titles, h)
-	}
-	if err := line(titles, head); err != nil {
-		return err
-	}
-	top := row
-	for _, cells := range s.rows {
-		if err := line(cells, body); err != nil {
-			return err
-		}
-	}
-	for i, w := range s.widths {
-		name, err := excelize.ColumnNumberToName(i + 1)
-		if err != nil {
-			return err
-		}
-		if err := f.SetColWidth(s.name, name, name, w); err != nil {
-			return err
-		}
-	}
-	landscape, a4, one, all := "landscape", 9, 1, 0
-	if err := f.SetPageLayout(s.name, &excelize.PageLayoutOptions{Orientation: &landscape, Size: &a4, FitToWidth: &one, FitToHeight: &all}); err != nil {
-		return err
-	}
-	fit := true
-	if err := f.SetSheetProps(s.name, &excelize.SheetPropsOptions{FitToPage: &fit}); err != nil {
-		return err
-	}
-	return f.SetPanes(s.name, &excelize.Panes{Freeze: true, YSplit: top, TopLeftCell: "A" + strconv.Itoa(top+1), ActivePane: "bottomLeft"})
+	return nil
 }

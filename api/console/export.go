@@ -1,15 +1,13 @@
 package console
 
 import (
-	"encoding/csv"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/xuri/excelize/v2"
-
 	"bihuan/engine"
+	"bihuan/engine/workbook"
 )
 
 // percent writes a part of a whole with one decimal, rounded down so that 94.96 % never reads as 95 %.
@@ -19,15 +17,6 @@ func percent(part, whole int) string {
 	}
 	tenths := part * 1000 / whole
 	return fmt.Sprintf("%d.%d%%", tenths/10, tenths%10)
-}
-
-// safeCell keeps a spreadsheet from taking what people wrote for a formula.
-func safeCell(s string) string {
-	if strings.HasPrefix(s, "=") || strings.HasPrefix(s, "+") || strings.HasPrefix(s, "-") || strings.HasPrefix(s, "@") ||
-		strings.HasPrefix(s, "\t") || strings.HasPrefix(s, "\r") {
-		return "'" + s
-	}
-	return s
 }
 
 // exportFormats are the kinds of files that the ledger is exported as.
@@ -50,79 +39,56 @@ func (c *Console) attachment(v *visit, name, mediaType string) {
 	_ = http.NewResponseController(v.g.Writer).SetWriteDeadline(time.Now().Add(exportTime))
 }
 
-// table streams a table as CSV that spreadsheets open with the right letters.
-func (c *Console) table(v *visit, name string, head []string, rows func(row func(...string) error) error) error {
+// table streams a table as CSV.
+func (c *Console) table(v *visit, name string, head []string, rows func(row func(...any) error) error) error {
 	c.attachment(v, fmt.Sprintf("%s-%s.csv", name, c.today()), "text/csv; charset=utf-8")
 	v.g.Status(http.StatusOK)
-	if _, err := v.g.Writer.WriteString("\ufeff"); err != nil {
+	w, err := workbook.NewCSV(v.g.Writer)
+	if err != nil {
 		return err
 	}
-	w := csv.NewWriter(v.g.Writer)
-	w.UseCRLF = true
-	write := func(cells ...string) error {
-		for i := range cells {
-			cells[i] = safeCell(cells[i])
-		}
-		return w.Write(cells)
+	headings := make([]any, len(head))
+	for i := range head {
+		headings[i] = head[i]
 	}
-	if err := write(head...); err != nil {
+	if err := w.Row(headings...); err != nil {
 		return err
 	}
-	if err := rows(write); err != nil {
+	if err := rows(w.Row); err != nil {
 		return err
 	}
-	w.Flush()
-	return w.Error()
+	return w.Flush()
 }
 
-// workbook answers with a table as XLSX. Rows go to a temporary file while they come, so that a large export takes
-// little memory. Every cell is a text: what people wrote is never a formula.
-func (c *Console) workbook(v *visit, name, sheet string, head []string, rows func(row func(...string) error) error) (err error) {
-	f := excelize.NewFile()
+// book answers with a workbook that write fills; the first byte is sent when all of it is there.
+func (c *Console) book(v *visit, name string, write func(b *workbook.Book) error) (err error) {
+	b, err := workbook.New()
+	if err != nil {
+		return err
+	}
 	defer func() {
-		if closeErr := f.Close(); err == nil {
+		if closeErr := b.Close(); err == nil {
 			err = closeErr
 		}
 	}()
-	if err := f.SetSheetName("Sheet1", sheet); err != nil {
+	if err := write(b); err != nil {
 		return err
 	}
-	bold, err := f.NewStyle(&excelize.Style{Font: &excelize.Font{Bold: true}})
-	if err != nil {
-		return err
-	}
-	w, err := f.NewStreamWriter(sheet)
-	if err != nil {
-		return err
-	}
-	if err := w.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
-		return err
-	}
-	if err := w.SetColWidth(1, len(head), 16); err != nil {
-		return err
-	}
-	n := 0
-	write := func(style int, cells []string) error {
-		n++
-		line := make([]any, len(cells))
-		for i, s := range cells {
-			line[i] = excelize.Cell{Value: s, StyleID: style}
-		}
-		return w.SetRow(fmt.Sprintf("A%d", n), line)
-	}
-	if err := write(bold, head); err != nil {
-		return err
-	}
-	if err := rows(func(cells ...string) error { return write(0, cells) }); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	c.attachment(v, fmt.Sprintf("%s-%s.xlsx", name, c.today()), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	c.attachment(v, name+".xlsx", workbook.MediaType)
 	v.g.Status(http.StatusOK)
-	_, err = f.WriteTo(v.g.Writer)
+	_, err = b.WriteTo(v.g.Writer)
 	return err
+}
+
+// workbook answers with a table as XLSX.
+func (c *Console) workbook(v *visit, name, sheet string, head []string, rows func(row func(...any) error) error) error {
+	return c.book(v, fmt.Sprintf("%s-%s", name, c.today()), func(b *workbook.Book) error {
+		t, err := b.Sheet(workbook.Sheet{Name: sheet, Columns: workbook.Columns(head...), Footer: v.t("console.export.page")})
+		if err != nil {
+			return err
+		}
+		return rows(t.Row)
+	})
 }
 
 func (c *Console) ledgerCSV(v *visit) error  { return c.exportLedger(v, "csv", maxCSV) }
@@ -162,7 +128,7 @@ func (c *Console) exportLedger(v *visit, format string, limit int) error {
 			head = append(head, v.t(key))
 		}
 	}
-	rows := func(write func(...string) error) error {
+	rows := func(write func(...any) error) error {
 		for {
 			for i := range page.Items {
 				p := &page.Items[i]
@@ -170,7 +136,7 @@ func (c *Console) exportLedger(v *visit, format string, limit int) error {
 				if err != nil {
 					return err
 				}
-				var cells []string
+				var cells []any
 				for _, col := range columns {
 					cells = append(cells, col.values(c, v, p, &r)...)
 				}

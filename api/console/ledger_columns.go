@@ -1,12 +1,12 @@
 package console
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"bihuan/engine"
+	"bihuan/engine/workbook"
 )
 
 // ledgerColumn is a column that the ledger can show. On the page a cell may hold two facts, such as the unit with the
@@ -19,9 +19,9 @@ type ledgerColumn struct {
 	class    string // class of the cells
 	label    bool   // the cell says its heading where the table becomes cards
 	cell     func(r *ledgerRow) cell
-	brief    func(c *Console, p *engine.Project) string // the text where space is scarce; nil: as exported
-	exports  []string                                   // keys of the headings in an export
-	values   func(c *Console, v *visit, p *engine.Project, r *ledgerRow) []string
+	brief    func(c *Console, p *engine.Project) string                        // the text where space is scarce; nil: as exported
+	exports  []string                                                          // keys of the headings in an export
+	values   func(c *Console, v *visit, p *engine.Project, r *ledgerRow) []any // as workbook.Table.Row takes them
 }
 
 // cell is one of a row's cells: one of its members is set.
@@ -45,16 +45,16 @@ type titleCell struct {
 type unitCell struct{ Unit, Owner string }
 
 // one is a column whose export is what the page shows as text.
-func one(id, title, head, class string, value func(c *Console, v *visit, p *engine.Project, r *ledgerRow) string) ledgerColumn {
+func one(id, title, head, class string, value func(c *Console, v *visit, p *engine.Project, r *ledgerRow) any) ledgerColumn {
 	return ledgerColumn{id: id, title: title, head: head + " hide-s", class: class + " hide-s", exports: []string{title},
-		values: func(c *Console, v *visit, p *engine.Project, r *ledgerRow) []string {
-			return []string{value(c, v, p, r)}
+		values: func(c *Console, v *visit, p *engine.Project, r *ledgerRow) []any {
+			return []any{value(c, v, p, r)}
 		}}
 }
 
 // on is a column of days, shown without the year where it is this year's.
 func on(id, title string, day func(p *engine.Project) *time.Time) ledgerColumn {
-	x := one(id, title, "cw70", "num nw muted", func(c *Console, _ *visit, p *engine.Project, _ *ledgerRow) string { return c.dayOf(day(p)) })
+	x := one(id, title, "cw70", "num nw muted", func(c *Console, _ *visit, p *engine.Project, _ *ledgerRow) any { return c.dateOf(day(p)) })
 	x.brief = func(c *Console, p *engine.Project) string {
 		if at := day(p); at != nil {
 			return c.day(*at)
@@ -73,59 +73,59 @@ func (x ledgerColumn) sorts(up, down engine.Sort) ledgerColumn {
 var ledgerColumns = []ledgerColumn{
 	{id: "light", title: "console.col.light", down: engine.ByLight, head: "cw82", class: "nw k-light", label: true,
 		cell: func(r *ledgerRow) cell { return cell{Light: &r.Light} }, exports: []string{"console.col.light"},
-		values: func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) []string { return []string{r.Light.Text} }},
-	one("number", "console.col.number", "cw106", "mono nw", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) string { return p.Number }).
+		values: func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) []any { return []any{r.Light.Text} }},
+	one("number", "console.col.number", "cw106", "mono nw", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) any { return p.Number }).
 		sorts(engine.ByOldest, engine.ByNewest),
-	one("kind", "console.col.kind", "cw82", "nw", func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) string { return r.Kind }),
+	one("kind", "console.col.kind", "cw82", "nw", func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) any { return r.Kind }),
 	{id: "title", title: "console.col.title", class: "ttl", cell: func(r *ledgerRow) cell {
 		return cell{Title: &titleCell{r.ID, r.Title, r.Pending, r.EverOverdue}}
 	}, exports: []string{"console.col.title"},
-		values: func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) []string { return []string{p.Title} }},
-	one("category", "console.field.category", "cw110", "", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) string { return p.Category }),
+		values: func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) []any { return []any{p.Title} }},
+	one("category", "console.field.category", "cw110", "", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) any { return p.Category }),
 	{id: "unit", title: "console.col.unit", head: "cw168", class: "k-unit", label: true,
 		cell: func(r *ledgerRow) cell { return cell{Unit: &unitCell{r.Unit, r.Owner}} }, exports: []string{"console.col.lead", "console.col.owner"},
-		values: func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) []string { return []string{r.Unit, r.Owner} }},
-	one("sponsor", "console.field.sponsor", "cw82", "nw", func(c *Console, v *visit, p *engine.Project, _ *ledgerRow) string { return c.names.user(v, p.Sponsor) }),
-	one("list", "console.field.list", "cw72", "nw num", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) string { return p.List }),
+		values: func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) []any { return []any{r.Unit, r.Owner} }},
+	one("sponsor", "console.field.sponsor", "cw82", "nw", func(c *Console, v *visit, p *engine.Project, _ *ledgerRow) any { return c.names.user(v, p.Sponsor) }),
+	one("list", "console.field.list", "cw72", "nw num", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) any { return p.List }),
 	{id: "stage", title: "console.col.stage", head: "cw138", class: "k-stage", label: true,
 		cell: func(r *ledgerRow) cell { return cell{Dots: &r.Dots} }, exports: []string{"console.col.stage"},
-		values: func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) []string { return []string{r.Dots.Name} }},
+		values: func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) []any { return []any{r.Dots.Name} }},
 	{id: "progress", title: "console.col.progress", head: "cw112", class: "k-prog", label: true,
 		cell: func(r *ledgerRow) cell { return cell{Progress: &r.Progress} }, exports: []string{"console.col.percent"},
-		values: func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) []string {
-			return []string{fmt.Sprintf("%d%%", r.Progress.Percent)}
+		values: func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) []any {
+			return []any{workbook.Percent(r.Progress.Percent)}
 		}},
 	{id: "deadline", title: "console.col.deadline", up: engine.ByDeadline, down: engine.ByLatest, head: "cw138", class: "nw k-due", label: true,
 		cell: func(r *ledgerRow) cell { return cell{Due: &r.Due} }, exports: []string{"console.col.deadline", "console.col.left"},
-		values: func(_ *Console, _ *visit, p *engine.Project, r *ledgerRow) []string {
-			return []string{p.Deadline.String(), r.Due.Left}
+		values: func(_ *Console, _ *visit, p *engine.Project, r *ledgerRow) []any {
+			return []any{p.Deadline, r.Due.Left}
 		}},
-	one("original", "console.col.original", "cw106", "num nw", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) string { return p.OriginalDeadline.String() }),
-	one("extensions", "console.col.extensions", "cw82", "num", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) string {
+	one("original", "console.col.original", "cw106", "num nw", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) any { return p.OriginalDeadline }),
+	one("extensions", "console.col.extensions", "cw82", "num", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) any {
 		return count(p.Extensions)
 	}),
-	one("ever", "console.col.ever", "cw72", "nw", func(_ *Console, v *visit, p *engine.Project, _ *ledgerRow) string {
+	one("ever", "console.col.ever", "cw72", "nw", func(_ *Console, v *visit, p *engine.Project, _ *ledgerRow) any {
 		if p.EverOverdue {
 			return v.t("console.yes")
 		}
 		return ""
 	}),
-	one("urges", "console.col.urges", "cw72", "num", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) string { return count(p.Urges) }),
+	one("urges", "console.col.urges", "cw72", "num", func(_ *Console, _ *visit, p *engine.Project, _ *ledgerRow) any { return count(p.Urges) }),
 	on("reported", "console.col.reported", func(p *engine.Project) *time.Time { return p.ReportedAt }),
 	on("updated", "console.col.updated", func(p *engine.Project) *time.Time { return &p.UpdatedAt }).sorts(engine.ByStale, engine.ByUpdated),
 	on("closed", "console.col.closed", func(p *engine.Project) *time.Time { return p.ClosedAt }),
-	one("rating", "console.col.rating", "cw72", "num r", func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) string { return r.Rating }),
+	one("rating", "console.col.rating", "cw72", "num r", func(_ *Console, _ *visit, _ *engine.Project, r *ledgerRow) any { return r.Rating }),
 }
 
 // usualColumns are shown to whoever chose none.
 var usualColumns = []string{"light", "number", "title", "unit", "stage", "progress", "deadline", "reported", "rating"}
 
 // count is a number, with nothing for none.
-func count(n int) string {
+func count(n int) any {
 	if n == 0 {
-		return ""
+		return nil
 	}
-	return fmt.Sprint(n)
+	return n
 }
 
 // chosenColumns reads "light.number.title"; nil for "", and not ok when it names a column that there is not.
@@ -198,7 +198,7 @@ func (c *Console) cells(v *visit, f ledgerFilter, p *engine.Project, r *ledgerRo
 		var x cell
 		if col.cell != nil {
 			x = col.cell(r)
-		} else if x.Text = col.values(c, v, p, r)[0]; col.brief != nil {
+		} else if x.Text = workbook.Text(col.values(c, v, p, r)[0]); col.brief != nil {
 			x.Text = col.brief(c, p)
 		}
 		if col.cell == nil && x.Text == "" {

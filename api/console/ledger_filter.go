@@ -323,10 +323,10 @@ func (c *Console) workflowsByID() []*engine.Workflow {
 	return list
 }
 
-// dayOf is the day of a moment at the site, whole; "" for none.
-func (c *Console) dayOf(t *time.Time) string {
+// dateOf is the day of a moment at the site; the zero day for none.
+func (c *Console) dateOf(t *time.Time) calendar.Date {
 	if t == nil {
-		return ""
+		return calendar.Date{}
 	}
-	return calendar.DateOf(*t, c.Engine.Site.Location).String()
+	return calendar.DateOf(*t, c.Engine.Site.Location)
 }

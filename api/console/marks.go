@@ -6,9 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/xuri/excelize/v2"
-
 	"bihuan/engine"
+	"bihuan/engine/workbook"
 )
 
 // marksView is the page of the distinctions of a year.
@@ -126,32 +125,28 @@ func (c *Console) marksXLSX(v *visit) error {
 	if err != nil {
 		return err
 	}
-	s := sheet{name: v.t("console.nav.marks"), title: v.t("console.marks.title", "year", year), widths: []float64{24, 15, 38, 12, 8, 12, 14, 40, 24, 40},
-		head: []string{v.t("console.col.unit"), v.t("console.col.number"), v.t("console.col.title"), v.t("console.col.owner"), v.t("console.marks.kind"), v.t("console.marks.by"),
-			v.t("console.marks.at"), v.t("console.marks.why"), v.t("console.marks.entry"), v.t("console.marks.evidence")}}
-	for i := range list {
-		x := &list[i]
-		row := c.markRow(v, &x.Project, x.ID, x.Mark)
-		proofs := ""
-		for _, p := range row.Proofs {
-			proofs += p.Whole + "\n"
-		}
-		s.rows = append(s.rows, []any{row.Unit, row.Number, row.Title, row.Owner, row.Kind.Text, row.By, row.At, row.Note, strconv.FormatInt(row.Seq, 10) + " " + row.Entry.Whole, proofs})
-	}
-	f := excelize.NewFile()
-	defer func() { _ = f.Close() }() // nothing of it lies on the disk
-	if err := f.SetSheetName("Sheet1", s.name); err != nil {
-		return err
-	}
-	if err := s.write(f); err != nil {
-		return err
-	}
 	if err := c.Engine.Note(v.ctx, v.actor, "export", map[string]any{"what": "marks", "format": "xlsx", "rows": len(list), "year": year}); err != nil {
 		return err
 	}
-	h := v.g.Writer.Header()
-	h.Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="marks-%d.xlsx"`, year))
-	v.g.Status(http.StatusOK)
-	return f.Write(v.g.Writer)
+	return c.book(v, fmt.Sprintf("marks-%d", year), func(b *workbook.Book) error {
+		t, err := b.Sheet(workbook.Sheet{Name: v.t("console.nav.marks"), Title: v.t("console.marks.title", "year", year), Footer: v.t("console.export.page"),
+			Columns: []workbook.Column{{Head: v.t("console.col.unit"), Width: 24}, {Head: v.t("console.col.number"), Width: 15}, {Head: v.t("console.col.title"), Width: 38},
+				{Head: v.t("console.col.owner"), Width: 12}, {Head: v.t("console.marks.kind"), Width: 8, Center: true}, {Head: v.t("console.marks.by"), Width: 12}, {Head: v.t("console.marks.at"), Width: 14},
+				{Head: v.t("console.marks.why"), Width: 40}, {Head: v.t("console.marks.entry"), Width: 24}, {Head: v.t("console.marks.evidence"), Width: 40}}})
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			x := &list[i]
+			row := c.markRow(v, &x.Project, x.ID, x.Mark)
+			proofs := ""
+			for _, p := range row.Proofs {
+				proofs += p.Whole + "\n"
+			}
+			if err := t.Row(row.Unit, row.Number, row.Title, row.Owner, row.Kind.Text, row.By, row.At, row.Note, strconv.FormatInt(row.Seq, 10)+" "+row.Entry.Whole, proofs); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

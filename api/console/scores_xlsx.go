@@ -7,9 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/xuri/excelize/v2"
-
 	"bihuan/engine/score"
+	"bihuan/engine/workbook"
 )
 
 // WriteScores writes scores as a workbook: the ranking, and every line with the entries behind it.
@@ -18,12 +17,22 @@ func WriteScores(w io.Writer, lang string, t *score.Table) (err error) {
 	title := say("console.scores.title", "from", t.Book.From, "to", t.Book.To)
 	about := []string{say("console.scores.about", "name", t.Sheet.Name.In(lang), "version", t.Sheet.Version, "digest", t.Sheet.Digest,
 		"until", t.Book.Until.In(t.Book.Location).Format("2006-01-02 15:04:05"))}
-	ranking := sheet{name: say("console.scores.sheet.ranking"), title: title, lines: about, widths: []float64{8, 12, 30, 10, 10, 10, 10, 10, 10, 12},
-		head: []string{say("console.overview.rank"), say("console.scores.code"), say("console.scores.unit"), say("console.scores.kind"), say("console.scores.items"), say("console.scores.base"),
-			say("console.scores.gained"), say("console.scores.lost"), say("console.scores.total"), say("console.scores.band")}}
-	lines := sheet{name: say("console.scores.sheet.lines"), title: title, lines: about, widths: []float64{26, 26, 16, 36, 10, 10, 10, 18, 60},
-		head: []string{say("console.scores.unit"), say("console.scores.row"), say("console.scores.number"), say("console.col.title"), say("console.scores.raw"), say("console.scores.points"),
-			say("console.scores.share"), say("console.col.time"), say("console.scores.entries")}}
+	b, err := workbook.New()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := b.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	ranking, err := b.Sheet(workbook.Sheet{Name: say("console.scores.sheet.ranking"), Title: title, Lines: about, Footer: say("console.export.page"),
+		Columns: []workbook.Column{{Head: say("console.overview.rank"), Width: 8, Center: true}, {Head: say("console.scores.code"), Width: 12}, {Head: say("console.scores.unit"), Width: 30},
+			{Head: say("console.scores.kind"), Width: 10, Center: true}, {Head: say("console.scores.items"), Width: 10}, {Head: say("console.scores.base"), Width: 10}, {Head: say("console.scores.gained"), Width: 10},
+			{Head: say("console.scores.lost"), Width: 10}, {Head: say("console.scores.total"), Width: 10}, {Head: say("console.scores.band"), Width: 12, Center: true}}})
+	if err != nil {
+		return err
+	}
 	for i := range t.Units {
 		u := &t.Units[i]
 		kind := say("console.scores.level", "n", u.Level())
@@ -32,7 +41,19 @@ func WriteScores(w io.Writer, lang string, t *score.Table) (err error) {
 				kind = c.Name.In(lang)
 			}
 		}
-		ranking.rows = append(ranking.rows, []any{rankText(u), u.Code, u.Name, kind, u.Items, t.Sheet.Base.Float(), u.Gained().Float(), u.Lost().Float(), u.Total.Float(), u.Band.Name.In(lang)})
+		if err := ranking.Row(rankText(u), u.Code, u.Name, kind, u.Items, t.Sheet.Base.Float(), u.Gained().Float(), u.Lost().Float(), u.Total.Float(), u.Band.Name.In(lang)); err != nil {
+			return err
+		}
+	}
+	lines, err := b.Sheet(workbook.Sheet{Name: say("console.scores.sheet.lines"), Title: title, Lines: about, Footer: say("console.export.page"),
+		Columns: []workbook.Column{{Head: say("console.scores.unit"), Width: 26}, {Head: say("console.scores.row"), Width: 26}, {Head: say("console.scores.number"), Width: 16}, {Head: say("console.col.title"), Width: 36},
+			{Head: say("console.scores.raw"), Width: 10}, {Head: say("console.scores.points"), Width: 10}, {Head: say("console.scores.share"), Width: 10, Center: true}, {Head: say("console.col.time"), Width: 18},
+			{Head: say("console.scores.entries"), Width: 60}}})
+	if err != nil {
+		return err
+	}
+	for i := range t.Units {
+		u := &t.Units[i]
 		for j := range u.Lines {
 			l := &u.Lines[j]
 			row := []any{u.Name, t.Sheet.RowName(l.Row).In(lang), "", "", l.Raw.Float(), l.Points.Float(), "", "", ""}
@@ -56,25 +77,12 @@ func WriteScores(w io.Writer, lang string, t *score.Table) (err error) {
 				ids = append(ids, r.ID)
 			}
 			row[8] = strings.Join(ids, " ")
-			lines.rows = append(lines.rows, row)
+			if err := lines.Row(row...); err != nil {
+				return err
+			}
 		}
 	}
-	f := excelize.NewFile()
-	defer func() { _ = f.Close() }() // nothing of it lies on the disk
-	for i, s := range []sheet{ranking, lines} {
-		if i == 0 {
-			err = f.SetSheetName("Sheet1", s.name)
-		} else {
-			_, err = f.NewSheet(s.name)
-		}
-		if err == nil {
-			err = s.write(f)
-		}
-		if err != nil {
-			return fmt.Errorf("sheet %s: %w", s.name, err)
-		}
-	}
-	_, err = f.WriteTo(w)
+	_, err = b.WriteTo(w)
 	return err
 }
 
@@ -90,7 +98,7 @@ func (c *Console) scoresXLSX(v *visit) error {
 	if err := c.Engine.Note(v.ctx, v.actor, "export", map[string]any{"what": "scores", "format": "xlsx", "filter": values(q).Encode(), "rows": len(t.Units)}); err != nil {
 		return err
 	}
-	c.attachment(v, fmt.Sprintf("scores-%s.xlsx", c.today()), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	c.attachment(v, fmt.Sprintf("scores-%s.xlsx", c.today()), workbook.MediaType)
 	v.g.Status(http.StatusOK)
 	return WriteScores(v.g.Writer, v.lang, t)
 }

@@ -325,7 +325,7 @@ func (c *Console) exportTrail(v *visit, format string) error {
 	head := []string{v.t("console.col.time"), v.t("console.col.who"), v.t("console.col.role"), v.t("console.col.action"), v.t("console.col.number"),
 		v.t("console.col.title"), v.t("console.col.what"), v.t("console.field.note"), "seq", "sha256", "prev"}
 	numbers := map[string]*engine.Project{}
-	rows := func(write func(...string) error) error {
+	rows := func(write func(...any) error) error {
 		for {
 			for i := range page.Items {
 				e := &page.Items[i]
@@ -350,9 +350,9 @@ func (c *Console) exportTrail(v *visit, format string) error {
 	if format == "csv" {
 		return c.table(v, "trail", head, rows)
 	}
-	return c.workbook(v, "trail", v.t("console.nav.trail"), head, func(write func(...string) error) error {
+	return c.workbook(v, "trail", v.t("console.nav.trail"), head, func(write func(...any) error) error {
 		n := 0
-		return rows(func(cells ...string) error {
+		return rows(func(cells ...any) error {
 			if n++; n > maxXLSX { // before the first byte is sent
 				return invalid("format", "console.trail.too_many", "limit", maxXLSX)
 			}
