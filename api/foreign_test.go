@@ -25,6 +25,8 @@ var bodies = map[string]any{
 	"POST /poll":                          map[string]any{"closes": "2026-10-10"},
 	"POST /marks":                         map[string]any{"kind": "promote", "note": "值得推广"},
 	"POST /marks/{mark}/revocation":       map[string]any{"note": "材料有误"},
+	"POST /findings":                      map[string]any{"evidence": []string{"x"}, "note": "照片是去年的"},
+	"POST /findings/{finding}/lift":       map[string]any{"note": "照片日期属实"},
 	"PUT /summary":                        map[string]any{"summary": "达标"},
 	"PUT /statement":                      map[string]any{"text": "材料晚到两周，没有提前申请延期，今后按月检查。"},
 }

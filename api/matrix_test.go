@@ -154,7 +154,7 @@ func (w *matrixWorld) target(method, path string) project {
 
 // consoleActs are what the console's routes for several acts can be asked for.
 var consoleActs = map[string][]string{
-	"/projects/": {"submit", "approve", "return", "withdraw", "acknowledge", "milestones", "tick", "report", "extend", "urge", "verify", "survey", "object", "answer", "summarize", "statement", "mark", "unmark"},
+	"/projects/": {"submit", "approve", "return", "withdraw", "acknowledge", "milestones", "tick", "report", "extend", "urge", "verify", "survey", "object", "answer", "summarize", "statement", "mark", "unmark", "find_false", "lift_finding"},
 	"/lists/":    {"put", "take", "place", "publish", "reconcile", "close"},
 	"/needs/":    {"accept", "accept_into", "decline", "merge", "edit", "tell"},
 }
@@ -270,7 +270,7 @@ func (w *matrixWorld) apiBody(method, template string) any {
 		return map[string]any{"note": w.notWords}
 	}
 	_, rest, _ := strings.Cut(template, ":id")
-	return bodies[method+" "+strings.NewReplacer(":milestone", "{milestone}", ":objection", "{objection}", ":mark", "{mark}").Replace(rest)]
+	return bodies[method+" "+strings.NewReplacer(":milestone", "{milestone}", ":objection", "{objection}", ":mark", "{mark}", ":finding", "{finding}").Replace(rest)]
 }
 
 // page asks the console as a browser does.
@@ -461,8 +461,8 @@ func (w *matrixWorld) sane(lines []string) {
 				w.t.Errorf("%s %s is not absent for somebody %s: %s", method, path, rel.name, cells[1+i])
 			}
 			office := cells[1+i][3:] // inspector, admin, security
-			// An inspector orders a look-back, and whoever reads a project may have its trail verified, which changes nothing.
-			harmless := strings.HasSuffix(path, "/verify") || strings.HasSuffix(path, "/look-backs") && office == may+denied+denied
+			// An inspector orders a look-back and finds evidence false, and whoever reads a project may have its trail verified, which changes nothing.
+			harmless := strings.HasSuffix(path, "/verify") || (strings.HasSuffix(path, "/look-backs") || strings.Contains(path, "/findings") || strings.HasSuffix(path, "_false") || strings.HasSuffix(path, "_finding")) && office == may+denied+denied
 			if strings.Contains(path, "projects/:id") && method != "GET" && !harmless && strings.Contains(office, may) {
 				w.t.Errorf("%s %s lets an office act on a project: %s", method, path, cells[1+i])
 			}

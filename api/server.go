@@ -84,6 +84,8 @@ var accessTable = map[route]access{
 	{"POST", "/api/v1/projects/:id/objections"}:                   signedIn,
 	{"POST", "/api/v1/projects/:id/objections/:objection/answer"}: signedIn,
 	{"POST", "/api/v1/projects/:id/look-backs"}:                   signedIn,
+	{"POST", "/api/v1/projects/:id/findings"}:                     signedIn,
+	{"POST", "/api/v1/projects/:id/findings/:finding/lift"}:       signedIn,
 	{"PUT", "/api/v1/projects/:id/statement"}:                     signedIn,
 	{"PUT", "/api/v1/projects/:id/summary"}:                       signedIn,
 	{"GET", "/api/v1/projects/:id/entries"}:                       signedIn,

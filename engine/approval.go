@@ -110,8 +110,11 @@ func (c *Case) approvals(p *Project, r *Request) Approvals {
 		}
 		return Approvals{Steps: steps[min(p.Extensions, len(steps)-1):][:1]}
 	}
-	if r.Kind == RequestLookBack {
+	switch r.Kind {
+	case RequestLookBack:
 		return Approvals{Steps: c.Workflow.LookBack.Approve}
+	case RequestFinding:
+		return Approvals{Steps: []ApprovalStep{{Roles: []Role{Leader}, Count: 1}}}
 	}
 	t, _ := c.Workflow.Transition(r.Transition)
 	return t.Approve
@@ -257,11 +260,14 @@ func (x Approve) apply(c *Case, p *Project) (outcome, error) {
 		return out, nil
 	}
 	out.owed = []Reminder{{Kind: "approve", Role: Owner}}
-	if r.Kind == RequestLookBack {
-		err := c.settle(p, r, &out)
-		return out, err
-	}
-	if r.Kind == RequestExtension {
+	switch r.Kind {
+	case RequestLookBack:
+		settleErr := c.settle(p, r, &out)
+		return out, settleErr
+	case RequestFinding:
+		findErr := c.find(p, r, &out)
+		return out, findErr
+	case RequestExtension:
 		out.data["from"], out.data["to"] = p.Deadline, r.Deadline
 		p.Deadline, p.DeadlineSetAt, p.OverdueAt = r.Deadline, at(c.Now), nil
 		p.Extensions++
@@ -400,6 +406,6 @@ func (c *Case) withdrawReasons(p *Project) (authority, []Reason) {
 	as, _ := c.may(p, []Role{Owner, Assistant, Secretary, Supervisor})
 	return as, []Reason{
 		{ID: "pending", Met: true, Key: "request.waiting"},
-		{ID: "role", Met: p.Request.By == c.Who.ID || p.Owner == c.Who.ID && p.Owner != "" && p.Request.Kind != RequestLookBack, Key: "withdraw.role"},
+		{ID: "role", Met: p.Request.By == c.Who.ID || p.Owner == c.Who.ID && p.Owner != "" && !p.Request.inspects(), Key: "withdraw.role"},
 	}
 }

@@ -186,10 +186,8 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 	if err := e.checkPeople(ctx, cmd); err != nil {
 		return Project{}, err
 	}
-	if m, ok := cmd.(MarkAs); ok {
-		if cmd, err = e.proven(ctx, &p, m); err != nil {
-			return p, err
-		}
+	if cmd, err = e.looked(ctx, &p, cmd); err != nil {
+		return p, err
 	}
 	change, err := decide(e.moment(w, who), p, cmd)
 	if err != nil {

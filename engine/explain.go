@@ -66,6 +66,14 @@ func (c *Case) explain(p *Project) []Option {
 		_, reasons := c.lookBackReasons(p)
 		add(string(actLookBack), []Role{Inspector}, reasons)
 	}
+	if p.EvidenceCount > 0 {
+		_, reasons := c.findReasons(p)
+		add(string(actFind), []Role{Inspector}, reasons)
+	}
+	if p.Convicted() {
+		_, reasons := c.liftReasons(p)
+		add(string(actLift), []Role{Inspector}, reasons)
+	}
 	if p.Stage == Closed || p.Stage == c.Workflow.last() {
 		_, reasons := c.markReasons(p)
 		add(string(actMark), []Role{Leader}, reasons)

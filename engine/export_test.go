@@ -34,11 +34,17 @@ func ComingCase(c *Case, p *Project) []Occurrence { return c.coming(p) }
 func CommandKinds() []Command {
 	return []Command{Create{}, Edit{}, Acknowledge{}, LayMilestones{}, EditMilestone{}, RemoveMilestone{}, Tick{}, Report{},
 		AddEvidence{}, Urge{}, Verify{}, RecordSurvey{}, Object{}, Answer{}, Summarize{}, GiveStatement{}, Submit{}, Extend{}, Approve{},
-		Return{}, Withdraw{}, MarkAs{}, RevokeMark{}}
+		Return{}, Withdraw{}, MarkAs{}, RevokeMark{}, FindFalse{}, LiftFinding{}}
 }
 
 // Proven is the command with a piece of evidence behind it, as Do looks it up.
 func Proven(x MarkAs) MarkAs {
+	x.proofs = []MarkProof{{ID: "e1", SHA256: audit.HashContent([]byte("e1"))}}
+	return x
+}
+
+// Proved is likewise the command that finds this piece false.
+func Proved(x FindFalse) FindFalse {
 	x.proofs = []MarkProof{{ID: "e1", SHA256: audit.HashContent([]byte("e1"))}}
 	return x
 }

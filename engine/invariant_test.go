@@ -93,7 +93,7 @@ func (s *story) checkMove(before, after *engine.Project, e audit.Entry) {
 			return
 		}
 	}
-	if before.Stage == engine.Closed && after.Stage == s.w.LookBack.Reopen && after.LookBacksFailed == before.LookBacksFailed+1 {
+	if before.Stage == engine.Closed && after.Stage == s.w.LookBack.Reopen && (after.LookBacksFailed == before.LookBacksFailed+1 || len(after.Findings) == len(before.Findings)+1) {
 		return
 	}
 	s.t.Fatalf("%s: no transition leads from %s to %s", e.Action, before.Stage, after.Stage)
@@ -110,7 +110,7 @@ func (s *story) checkMarks(before, after *engine.Project, e audit.Entry) {
 	}
 	if before.Version > 0 && after.Deadline != before.Deadline {
 		extended := e.Action == "approve" && before.Request != nil && before.Request.Kind == engine.RequestExtension
-		if !extended && after.LookBacksFailed == before.LookBacksFailed && (e.Action != "edit" || before.Stage != "plan") {
+		if !extended && after.LookBacksFailed == before.LookBacksFailed && len(after.Findings) == len(before.Findings) && (e.Action != "edit" || before.Stage != "plan") {
 			s.t.Fatalf("%s in %s moved the deadline from %s to %s", e.Action, before.Stage, before.Deadline, after.Deadline)
 		}
 		if extended && after.Extensions != before.Extensions+1 {
@@ -127,7 +127,7 @@ func (s *story) checkMarks(before, after *engine.Project, e audit.Entry) {
 		{"extensions", before.Extensions, after.Extensions}, {"returns", before.Returns, after.Returns},
 		{"round", before.Round, after.Round}, {"serial", before.Serial, after.Serial}, {"reports", before.Reports, after.Reports},
 		{"evidence", before.EvidenceCount, after.EvidenceCount}, {"urges", before.Urges, after.Urges},
-		{"objections", len(before.Objections), len(after.Objections)}, {"done", before.MilestonesDone(), after.MilestonesDone()},
+		{"objections", len(before.Objections), len(after.Objections)}, {"findings", len(before.Findings), len(after.Findings)}, {"done", before.MilestonesDone(), after.MilestonesDone()},
 	} {
 		if c.after < c.before {
 			s.t.Fatalf("%s: %s fell from %d to %d", e.Action, c.name, c.before, c.after)

@@ -88,16 +88,8 @@ func (c *Case) settle(p *Project, r *Request, out *outcome) error {
 	if found.Passed {
 		return nil
 	}
-	from := p.Stage
-	to, err := c.Workflow.next(from, lookBackFailed, "")
-	if err != nil {
-		return err
-	}
-	c.enter(p, to)
 	p.LookBacksFailed++
-	p.Deadline, p.DeadlineSetAt, p.OverdueAt = r.Deadline, at(c.Now), nil
-	out.from, out.to = from, to
-	return nil
+	return c.reopen(p, r.Deadline, out)
 }
 
 // lookBackOwed is when the inspectors are told that a look-back is due; once for each 销号.

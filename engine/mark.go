@@ -80,6 +80,9 @@ func (x MarkAs) apply(c *Case, p *Project) (outcome, error) {
 	if x.Kind == MarkCommend && p.Stage != Closed {
 		return outcome{}, blocked("mark.not_closed")
 	}
+	if x.Kind == MarkCommend && p.Convicted() {
+		return outcome{}, blocked("mark.false_evidence")
+	}
 	if _, ok := p.Marked(x.Kind); ok {
 		return outcome{}, blocked("mark.already", "mark", x.Kind)
 	}
@@ -163,7 +166,7 @@ func (p *Project) Marked(kind MarkKind) (Mark, bool) {
 func (p *Project) Markable() []MarkKind {
 	var out []MarkKind
 	for _, k := range MarkKinds {
-		if _, ok := p.Marked(k); !ok && (k != MarkCommend || p.Stage == Closed) {
+		if _, ok := p.Marked(k); !ok && (k != MarkCommend || p.Stage == Closed && !p.Convicted()) {
 			out = append(out, k)
 		}
 	}
@@ -182,36 +185,6 @@ func (p *Project) distinctions() string {
 		return ""
 	}
 	return b.String() + ","
-}
-
-// proven looks up the evidence that a mark names.
-func (e *Engine) proven(ctx context.Context, p *Project, x MarkAs) (MarkAs, error) {
-	list, err := e.Store.Evidence(ctx, p.ID)
-	if err != nil {
-		return x, err
-	}
-	known := map[string]audit.Digest{}
-	for _, f := range list {
-		known[f.ID] = f.SHA256
-	}
-	ids := slices.Clone(x.Evidence)
-	if len(ids) == 0 {
-		for _, f := range list[max(0, len(list)-maxProofs):] {
-			ids = append(ids, f.ID)
-		}
-	}
-	if len(ids) > maxProofs {
-		return x, invalid("evidence", "field.too_many")
-	}
-	slices.Sort(ids)
-	for _, id := range slices.Compact(ids) {
-		digest, ok := known[id]
-		if !ok {
-			return x, invalid("evidence", "evidence.unknown", "id", id)
-		}
-		x.proofs = append(x.proofs, MarkProof{ID: id, SHA256: digest})
-	}
-	return x, nil
 }
 
 // Distinction is a mark that holds, with the item that has it.

@@ -83,6 +83,8 @@ type Project struct {
 	Marks        map[string]Mark `json:"marks,omitempty" gorm:"serializer:json"`  // 推广 and 评先, with those that were revoked
 	Distinctions string          `json:"distinctions,omitempty"`                  // ",promote,commend,": the marks that hold
 
+	Findings map[string]Finding `json:"findings,omitempty" gorm:"serializer:json"` // of false evidence, with those that were lifted
+
 	// The clock's columns follow from the facts above, the definition and the calendar: see schedule.
 	Fired           map[string]string `json:"fired,omitempty" gorm:"serializer:json"` // timer id → anchor it fired for
 	StageDue        *time.Time        `json:"stage_due,omitempty"`
@@ -124,6 +126,7 @@ const (
 	RequestTransition RequestKind = "transition"
 	RequestExtension  RequestKind = "extension"
 	RequestLookBack   RequestKind = "look_back"
+	RequestFinding    RequestKind = "finding"
 )
 
 // Request is what waits for approval. A project has at most one.
@@ -132,12 +135,16 @@ type Request struct {
 	Transition TransitionID  `json:"transition,omitempty"`
 	Deadline   calendar.Date `json:"deadline,omitzero"` // the date an extension asks for, or a failed look-back sets
 	LookBack   *LookBack     `json:"look_back,omitempty"`
+	Finding    *Wrong        `json:"finding,omitempty"` // of false evidence, or its end
 	By         UserID        `json:"by"`
 	For        UserID        `json:"for,omitempty"` // whose delegated role By relied on
 	At         time.Time     `json:"at"`
 	Note       string        `json:"note,omitempty"`
 	Given      []Approval    `json:"given,omitempty"`
 }
+
+// inspects tells whether the request is an inspector's, which is not for those to take back whom it is about.
+func (r *Request) inspects() bool { return r.Kind == RequestLookBack || r.Kind == RequestFinding }
 
 // Approval is one yes to a request. Step is the index of the approval step that it counts for.
 type Approval struct {
@@ -308,6 +315,7 @@ func (p Project) clone() Project {
 	p.Objections = maps.Clone(p.Objections)
 	p.Fired = maps.Clone(p.Fired)
 	p.Marks = maps.Clone(p.Marks)
+	p.Findings = maps.Clone(p.Findings)
 	if p.Request != nil {
 		r := *p.Request
 		r.Given = slices.Clone(r.Given)

@@ -45,6 +45,7 @@ func full(p *engine.Project, owner, sponsor, assistant engine.UserID) {
 	p.Fired = map[string]string{"t1": "2026-12-31"}
 	p.Year, p.Statement, p.Grade = 2026, "说明", "passed"
 	p.Former, p.Paused = []engine.UserID{sponsor}, &engine.Pause{From: *at(19), To: *at(20)}
+	p.Findings = map[string]engine.Finding{"f1": {Note: "n", Evidence: []engine.MarkProof{{}}, By: sponsor, At: *at(22), ConfirmedBy: owner, ConfirmedAt: *at(23)}}
 	p.Marks = map[string]engine.Mark{"k1": {Kind: "promote", By: sponsor, At: *at(21), Note: "n", Seq: 3, Head: "h", Evidence: []engine.MarkProof{{}}}}
 	p.Distinctions = ",promote,"
 	p.StageDue, p.YellowAt, p.OrangeAt, p.RedAt, p.NextAt = at(14), at(15), at(16), at(17), at(18)

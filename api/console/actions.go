@@ -17,7 +17,7 @@ var actionIcons = map[string]string{
 	"acknowledge": "writing-sign", "milestones": "calendar", "tick": "circle-check", "report": "pencil", "evidence": "upload",
 	"extend": "calendar-plus", "urge": "bell-ringing", "verify": "shield-check", "survey": "chart-bar", "object": "alert-circle",
 	"answer": "arrow-back-up", "summarize": "file-text", "look_back": "eye", "statement": "file-text",
-	"mark": "bookmark-plus", "unmark": "x",
+	"mark": "bookmark-plus", "unmark": "x", "find_false": "alert-circle", "lift_finding": "x",
 }
 
 // actionForm is the form for an option that the engine allows. What it asks for is all that it knows; whether it
@@ -123,6 +123,11 @@ func (c *Console) actionForm(v *visit, p *engine.Project, w *engine.Workflow, o 
 		}
 		add(given)
 		area("note", "reason", "", true)
+	case "find_false", "lift_finding":
+		f.Danger = o.Act == "find_false"
+		for _, x := range c.findingFields(v, p, w, o.Act) {
+			add(x)
+		}
 	case "summarize":
 		area("summary", "summary", p.Summary, true)
 		area("lasting", "lasting", p.Lasting, false)
@@ -245,6 +250,11 @@ func command(act string, x url.Values) (engine.Command, error) {
 		return engine.MarkAs{Kind: engine.MarkKind(x.Get("kind")), Note: x.Get("note")}, nil
 	case "unmark":
 		return engine.RevokeMark{ID: x.Get("mark"), Note: x.Get("note")}, nil
+	case "find_false":
+		d, err := date(x, "deadline")
+		return engine.FindFalse{Evidence: x["evidence"], Note: x.Get("note"), Deadline: d}, err
+	case "lift_finding":
+		return engine.LiftFinding{ID: x.Get("finding"), Note: x.Get("note")}, nil
 	case "close_poll":
 		return engine.ClosePoll{}, nil
 	case "survey":

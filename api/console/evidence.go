@@ -20,7 +20,7 @@ func (c *Console) evidenceViews(v *visit, p *engine.Project) ([]evidenceView, er
 	}
 	out := make([]evidenceView, 0, len(list))
 	for _, e := range slices.Backward(list) {
-		x := evidenceView{Href: "/projects/" + string(p.ID) + "/evidence/" + e.ID, Name: e.Name, Type: fileKind(e.Name), Who: c.names.user(v, e.By),
+		x := evidenceView{ID: e.ID, Href: "/projects/" + string(p.ID) + "/evidence/" + e.ID, Name: e.Name, Type: fileKind(e.Name), Who: c.names.user(v, e.By),
 			At: c.moment(e.At), Size: size(e.Size), Note: e.Note, Digest: hashOf(e.SHA256.String())}
 		if m, ok := p.Milestones[e.Milestone]; ok {
 			x.Milestone = m.Title

@@ -33,7 +33,7 @@ type markRow struct {
 	Entry                                hashView // the entry that the item stood at
 	Seq                                  int64
 	Proofs                               []hashView
-	Failed                               bool
+	Failed, False                        bool   // a look-back failed; a finding of false evidence stands
 	Revoked                              string // by whom, when and why
 }
 
@@ -41,7 +41,7 @@ var markClass = map[engine.MarkKind]string{engine.MarkPromote: "blue", engine.Ma
 
 func (c *Console) markRow(v *visit, p *engine.Project, id string, m engine.Mark) markRow {
 	row := markRow{ID: id, Href: "/projects/" + string(p.ID), Number: p.Number, Title: p.Title, Unit: c.names.unit(v, p.UnitID), Owner: c.names.user(v, p.Owner),
-		Kind: tagView{markClass[m.Kind], m.Kind.In(v.lang)}, By: c.names.user(v, m.By), At: c.moment(m.At), Note: m.Note, Entry: hashOf(m.Head), Seq: m.Seq, Failed: p.LookBacksFailed > 0}
+		Kind: tagView{markClass[m.Kind], m.Kind.In(v.lang)}, By: c.names.user(v, m.By), At: c.moment(m.At), Note: m.Note, Entry: hashOf(m.Head), Seq: m.Seq, Failed: p.LookBacksFailed > 0, False: p.Convicted()}
 	for _, x := range m.Evidence {
 		row.Proofs = append(row.Proofs, hashOf(x.SHA256.String()))
 	}

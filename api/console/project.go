@@ -35,6 +35,7 @@ type projectView struct {
 	Route                   []routeStage
 	Extended                []extensionView
 	Given                   []markRow // 推广 and 评先, with those that were revoked
+	Findings                []falseView
 	Needs                   []needRow // that it does something about
 	Reports                 []reportView
 	Evidence                []evidenceView
@@ -99,9 +100,9 @@ type reportView struct {
 }
 
 type evidenceView struct {
-	View                                             string // address of the picture to show; "" for what is no picture
-	Href, Name, Type, Who, At, Size, Note, Milestone string
-	Digest                                           hashView
+	View                                                 string // address of the picture to show; "" for what is no picture
+	ID, Href, Name, Type, Who, At, Size, Note, Milestone string
+	Digest                                               hashView
 }
 
 type surveyView struct {
@@ -204,6 +205,10 @@ func (c *Console) showProject(v *visit, p *engine.Project, status int, a *attemp
 		view.Original = p.OriginalDeadline.String()
 	}
 	c.describeProject(v, p, w, &view)
+	if view.Evidence, err = c.evidenceViews(v, p); err != nil {
+		return err
+	}
+	view.Findings = c.findings(v, p, view.Evidence)
 	view.Steps = c.steps(v, p, w, past.entries)
 	c.addOptions(v, p, w, options, &view, a)
 	view.Schedule = c.schedule(v, p, today, slices.ContainsFunc(options, func(o engine.Option) bool { return o.Act == "milestones" && o.Allowed }))
@@ -220,9 +225,6 @@ func (c *Console) showProject(v *visit, p *engine.Project, status int, a *attemp
 		view.Needs = append(view.Needs, c.needRow(v, &needs.Items[i]))
 	}
 	c.addRecords(v, p, w, past.entries, &view)
-	if view.Evidence, err = c.evidenceViews(v, p); err != nil {
-		return err
-	}
 	coming, err := c.Engine.Coming(v.ctx, p)
 	if err != nil {
 		return err
@@ -274,6 +276,9 @@ func (c *Console) describeProject(v *visit, p *engine.Project, w *engine.Workflo
 	}
 	if p.LookBacksFailed > 0 {
 		view.Marks = append(view.Marks, v.t("console.mark.look_back_failed", "n", p.LookBacksFailed))
+	}
+	if p.Convicted() {
+		view.Marks = append(view.Marks, v.t("console.mark.convicted"))
 	}
 	if p.LateAsks > 0 {
 		view.Marks = append(view.Marks, v.t("console.mark.late_asks", "n", p.LateAsks))

@@ -31,6 +31,9 @@ func (c *Console) addOptions(v *visit, p *engine.Project, w *engine.Workflow, op
 			continue
 		}
 		f := c.actionForm(v, p, w, o)
+		if o.Act == "find_false" {
+			f.Fields[0].Choices = evidenceChoices(view.Evidence)
+		}
 		f.Open = open != "" && f.ID == "do-"+open
 		if a != nil && a.id() == f.ID {
 			f.keep(a.values)
@@ -187,6 +190,13 @@ func (c *Console) pending(v *visit, p *engine.Project, w *engine.Workflow) *pend
 	out := &pending{By: c.names.user(v, r.By), At: c.moment(r.At), Note: r.Note}
 	if r.Kind == engine.RequestExtension {
 		out.What, out.From, out.To = v.t("do.extend"), p.Deadline.String(), r.Deadline.String()
+	} else if r.Finding != nil {
+		out.What = v.t("console.finding.asked")
+		if r.Finding.Lift != "" {
+			out.What = v.t("console.finding.asked_lift")
+		} else if !r.Deadline.IsZero() {
+			out.From, out.To = w.StageName(p.Stage).In(v.lang), w.StageName(w.LookBack.Reopen).In(v.lang)
+		}
 	} else if r.LookBack != nil {
 		out.What = v.t("console.look_back.asked", "result", v.verdict(r.LookBack.Passed))
 		if !r.LookBack.Passed {

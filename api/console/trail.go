@@ -73,6 +73,8 @@ var actions = []string{
 	"hand_over",
 	"mark",
 	"unmark",
+	"find_false",
+	"lift_finding",
 	"draw_up",
 	"enlist",
 	"put",

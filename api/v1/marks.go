@@ -42,12 +42,8 @@ type Proof struct {
 }
 
 func showMark(ctx context.Context, id string, m engine.Mark, people *names) Mark {
-	out := Mark{ID: id, Kind: Ref{ID: string(m.Kind), Name: m.Kind.In(request.From(ctx).Lang)}, By: people.user(ctx, m.By), At: m.At, Note: m.Note, Seq: m.Seq, Head: m.Head,
-		Evidence: []Proof{}, RevokedAt: m.RevokedAt, RevokedBy: people.maybe(ctx, m.RevokedBy), Revoked: m.Revoked}
-	for _, x := range m.Evidence {
-		out.Evidence = append(out.Evidence, Proof{x.ID, x.SHA256.String()})
-	}
-	return out
+	return Mark{ID: id, Kind: Ref{ID: string(m.Kind), Name: m.Kind.In(request.From(ctx).Lang)}, By: people.user(ctx, m.By), At: m.At, Note: m.Note, Seq: m.Seq, Head: m.Head,
+		Evidence: showProofs(m.Evidence), RevokedAt: m.RevokedAt, RevokedBy: people.maybe(ctx, m.RevokedBy), Revoked: m.Revoked}
 }
 
 func showMarks(ctx context.Context, p *engine.Project, people *names) []Mark {
@@ -107,6 +103,7 @@ type MarkRow struct {
 	Number  string `json:"number" doc:"编号"`
 	Unit    Ref    `json:"unit"`
 	Failed  bool   `json:"look_back_failed" doc:"A look-back of the item failed."`
+	False   bool   `json:"false_evidence" doc:"A finding of false evidence about the item stands."`
 }
 
 // MarksAnswer is a list of distinctions.
@@ -133,7 +130,7 @@ func (h *handlers) marks(ctx context.Context, in *Marks) (*MarksAnswer, error) {
 			continue
 		}
 		out.Body.Items = append(out.Body.Items, MarkRow{Mark: showMark(ctx, x.ID, x.Mark, h.names), Project: Ref{ID: string(x.Project.ID), Name: x.Project.Title},
-			Number: x.Project.Number, Unit: h.names.unit(ctx, x.Project.UnitID), Failed: x.Project.LookBacksFailed > 0})
+			Number: x.Project.Number, Unit: h.names.unit(ctx, x.Project.UnitID), Failed: x.Project.LookBacksFailed > 0, False: x.Project.Convicted()})
 	}
 	return out, nil
 }

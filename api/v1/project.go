@@ -85,6 +85,7 @@ type Project struct {
 	LookBacks      int               `json:"look_backs" doc:"Confirmed look-backs."`
 	LookBacksLost  int               `json:"look_backs_failed" doc:"Look-backs that reopened it."`
 	Marks          []Mark            `json:"marks" doc:"推广 and 评先, with those that were revoked."`
+	Findings       []Finding         `json:"findings" doc:"Of false evidence (弄虚作假), with those that were lifted."`
 	LateAsks       int               `json:"late_asks" doc:"Extensions that were asked for after the deadline, and refused."`
 	NextAt         *time.Time        `json:"next_at,omitempty" doc:"When the clock will do something next."`
 	CreatedBy      Ref               `json:"created_by"`
@@ -95,10 +96,11 @@ type Project struct {
 
 // Request is what waits for approval.
 type Request struct {
-	Kind       string     `json:"kind" enum:"transition,extension,look_back"`
+	Kind       string     `json:"kind" enum:"transition,extension,look_back,finding"`
 	Transition *Ref       `json:"transition,omitempty"`
-	Deadline   string     `json:"deadline,omitempty" doc:"The date that an extension asks for, or a failed look-back sets."`
+	Deadline   string     `json:"deadline,omitempty" doc:"The date that an extension asks for, or a failed look-back or a finding sets."`
 	LookBack   *LookBack  `json:"look_back,omitempty" doc:"The finding of a look-back."`
+	Finding    *Wrong     `json:"finding,omitempty" doc:"A finding of false evidence, or its end."`
 	By         Ref        `json:"by"`
 	At         time.Time  `json:"at"`
 	Note       string     `json:"note,omitempty"`
@@ -220,7 +222,7 @@ func (h *handlers) project(ctx context.Context, p *engine.Project, people *names
 		StartedAt: p.StartedAt, AcknowledgedAt: p.AcknowledgedAt, Reports: p.Reports, ReportedAt: p.ReportedAt,
 		EvidenceCount: p.EvidenceCount, Summary: p.Summary, Lasting: p.Lasting, UrgedOn: p.UrgedOn.String(), Urges: p.Urges,
 		NextAt: p.NextAt, CreatedBy: people.user(ctx, p.CreatedBy), Head: p.Head.String(),
-		Milestones: milestones(p.Milestones), Objections: []Objection{}, Marks: showMarks(ctx, p, people),
+		Milestones: milestones(p.Milestones), Objections: []Objection{}, Marks: showMarks(ctx, p, people), Findings: showFindings(ctx, p, people),
 	}
 	for _, id := range p.Assistants {
 		out.Assistants = append(out.Assistants, people.user(ctx, id))
@@ -253,7 +255,7 @@ func (h *handlers) project(ctx context.Context, p *engine.Project, people *names
 }
 
 func showRequest(ctx context.Context, w *engine.Workflow, r *engine.Request, people *names, lang string) *Request {
-	out := &Request{Kind: string(r.Kind), Deadline: r.Deadline.String(), By: people.user(ctx, r.By), At: r.At, Note: r.Note, Given: []Approval{}, LookBack: showLookBack(ctx, r.LookBack, people)}
+	out := &Request{Kind: string(r.Kind), Deadline: r.Deadline.String(), By: people.user(ctx, r.By), At: r.At, Note: r.Note, Given: []Approval{}, LookBack: showLookBack(ctx, r.LookBack, people), Finding: showWrong(r.Finding)}
 	if r.Transition != "" {
 		ref := Ref{ID: string(r.Transition)}
 		if t, ok := w.Transition(r.Transition); ok {

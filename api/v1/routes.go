@@ -96,6 +96,7 @@ func Register(api huma.API, o Options) {
 	h.registerNeeds(api, op)
 	h.registerPolls(api, op)
 	h.registerMarks(api, op)
+	h.registerFindings(api, op)
 
 	huma.Register(api, op(get, "/notices", "list-notices", "我的消息 What I am told, newest first"), h.inbox)
 	huma.Register(api, op(get, "/notices/count", "count-notices", "未读数 How many I have not read"), h.unread)

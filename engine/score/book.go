@@ -106,7 +106,7 @@ func Read(ctx context.Context, trail engine.Walker, q Query) (*Book, error) {
 		}
 		if id := engine.ProjectID(e.SubjectID()); h == nil || h.id != id {
 			done()
-			h = &history{q: &w, id: id}
+			h = &history{q: &w, id: id, findings: map[string]Ref{}}
 		}
 		return h.add(&e)
 	})

@@ -110,6 +110,7 @@ type said struct {
 	Passed    *bool              `json:"passed"`
 	Rung      engine.Rung        `json:"rung"`
 	Finding   string             `json:"finding"`
+	FindingID string             `json:"finding_id"`
 	Milestone string             `json:"milestone"`
 }
 
@@ -124,7 +125,9 @@ type history struct {
 	overdue []Ref
 	urged   []Ref
 	found   []Occurrence // what can happen several times
-	marks   []mark
+
+	findings map[string]Ref // of false evidence, by their ids
+	marks    []mark
 }
 
 // window is the period as moments.
@@ -212,6 +215,10 @@ func (h *history) within(e *audit.Entry, ref Ref, before *state, due time.Time, 
 		note(map[bool]Event{true: LookBackPassed, false: LookBackFailed}[*data.Passed])
 	case e.Action == "approve" && data.Finding == string(FalseEvidence):
 		note(FalseEvidence)
+		h.findings[data.FindingID] = ref
+	case e.Action == "approve" && data.Finding == engine.FindingLifted:
+		wrong := h.findings[data.FindingID]
+		h.found = slices.DeleteFunc(h.found, func(o Occurrence) bool { return o.Event == FalseEvidence && o.Refs[0] == wrong })
 	}
 	switch {
 	case moved && s.Stage == engine.Shelved:

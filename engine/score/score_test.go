@@ -238,6 +238,11 @@ func TestEvents(t *testing.T) {
 		{"sent back", begin().on("2026-03-01 09:00").says("return", map[string]any{"request": "transition"}), "2026-03-10 00:00", map[Event]int{Returned: 1}},
 		{"a refused extension is no 退回", begin().on("2026-03-01 09:00").says("return", map[string]any{"request": "extension"}), "2026-03-10 00:00", nil},
 		{"asked too late", begin().on("2026-03-21 09:00").says("extend_late", nil).moves("approve", "shelved", nil), "", map[Event]int{LateAsk: 1, ShelvedItem: 1}},
+		{"a finding that was lifted", begin().on("2026-03-01 09:00").says("approve", map[string]any{"request": "finding", "finding": "false_evidence", "finding_id": "f1"}).
+			on("2026-03-02 09:00").says("approve", map[string]any{"request": "finding", "finding": "lifted", "finding_id": "f1"}), "2026-03-10 00:00", nil},
+		{"one of two findings that was lifted", begin().on("2026-03-01 09:00").says("approve", map[string]any{"request": "finding", "finding": "false_evidence", "finding_id": "f1"}).
+			says("approve", map[string]any{"request": "finding", "finding": "false_evidence", "finding_id": "f2"}).
+			on("2026-03-02 09:00").says("approve", map[string]any{"request": "finding", "finding": "lifted", "finding_id": "f1"}), "2026-03-10 00:00", map[Event]int{FalseEvidence: 1}},
 		{"false evidence", begin().on("2026-03-01 09:00").says("approve", map[string]any{"request": "finding", "finding": "false_evidence"}), "2026-03-10 00:00", map[Event]int{FalseEvidence: 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
