@@ -4,7 +4,8 @@ import "slices"
 
 // officePolicy says which office each action about people, units and settings needs; the role has to be held above
 // what the action is about. An action without a row here is nobody's. What people do to projects stands in actRoles,
-// asking for and answering transitions in the definitions, and what people do to their own tokens and delegations
+// asking for and answering transitions in the definitions, as does who creates and imports at a unit and so keeps or
+// forgets what is remembered about the columns of its ledgers, and what people do to their own tokens and delegations
 // needs no role. No role is a superuser: the administrator (admin) decides no project and grants nothing, the
 // security administrator grants and does nothing else, the inspector reads. The operator at the command line holds the
 // database anyway and sets up.

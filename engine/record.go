@@ -140,6 +140,8 @@ func (r *Record) version() int64 {
 		return r.Settings.Version
 	case r.Wording != nil:
 		return r.Wording.Version
+	case r.Mapping != nil:
+		return r.Mapping.Version
 	}
 	return 0
 }

@@ -79,6 +79,7 @@ type Record struct {
 	Channel    *Channel // with Sealed; nil keeps what is sealed
 	Settings   *NotifySettings
 	Wording    *Wording
+	Mapping    *SourceMapping
 	Replay     []string // deliveries that are dead and shall be tried again
 	Archive    []string // deliveries that came to an end and move to the archive
 }
@@ -254,6 +255,7 @@ type Reader interface {
 	Directory
 	Lists
 	Needed
+	Sources
 	Walker
 }
 

@@ -18,7 +18,7 @@ func Columns(backend string) map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for _, t := range []table{projects, evidence, reminders, units, users, tokens, delegations, definitions, entries, keys, days,
 		savedViews, channels, settings, wordings, notices, deliveries, deliveryItems, archived, archivedItems, tableOf(&cursorRow{}),
-		lists, needs, votes, tableOf(&subjectRow{}), tableOf(&counterRow{}), tableOf(&leafRow{}), logNodes, checkpoints} {
+		lists, needs, sourceMappings, votes, tableOf(&subjectRow{}), tableOf(&counterRow{}), tableOf(&leafRow{}), logNodes, checkpoints} {
 		out[t.name] = map[string]bool{}
 		for i, c := range t.columns {
 			out[t.name][c] = t.emptyIs[c] || nullable(t.fields[i])

@@ -133,6 +133,9 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	if r.Wording != nil {
 		add(rowStep(&wordings, r.Wording, r.Wording.ID, r.Base))
 	}
+	if r.Mapping != nil {
+		add(rowStep(&sourceMappings, r.Mapping, string(r.Mapping.ID), r.Base))
+	}
 	if len(r.Replay) > 0 {
 		add(replayStep(r.Replay, e.At), nil)
 	}

@@ -145,6 +145,8 @@ var actions = []string{
 	"archive",
 	"settings",
 	"wording",
+	"keep_mapping",
+	"forget_mapping",
 	"new_feed",
 	"end_feed",
 }

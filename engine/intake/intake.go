@@ -16,7 +16,6 @@ import (
 
 	"bihuan/engine"
 	"bihuan/engine/audit"
-	"bihuan/engine/calendar"
 	"bihuan/engine/ledger"
 	"bihuan/engine/message"
 )
@@ -29,6 +28,9 @@ type Ledger struct {
 	Unit engine.Unit // leads where a row names no unit under it
 	Year int         // in which bare months are read; 0: inferred
 	List string      // code of the list that the items belong to; may be empty
+
+	Mapping *ledger.Mapping // how a person wants it read, which an import remembers; nil: as remembered or recognised
+	Fresh   bool            // what is remembered of the source is not asked
 }
 
 // Report is what was found in a ledger, and what its rows became or would become.
@@ -37,10 +39,12 @@ type Report struct {
 	Year     int  // in which bare months were read; 0 if the file could not be read
 	Academic bool // Year is the autumn in which an academic year begins
 	Sheet    string
+	Head     int // row of the sheet in which the head begins
 	Columns  []ledger.Column
-	Items    []Item   // every row, in the order of the file
-	Problems []Remark // with one, nothing is imported
-	Notes    []Remark // what a person should look at
+	From     *engine.SourceMapping // by which the columns are what they are; nil: they were recognised, or given
+	Items    []Item                // every row, in the order of the file
+	Problems []Remark              // with one, nothing is imported
+	Notes    []Remark              // what a person should look at
 
 	// Plan is the digest of what the rows become: the drafts, their units and where they were read. Whoever
 	// confirms a preview names it, and gets what was shown or nothing.
@@ -117,9 +121,14 @@ func Take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, pla
 }
 
 func take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, plan audit.Digest, dry bool) (*Report, error) {
-	today := calendar.DateOf(e.Now(), e.Site.Location)
 	out := &Report{File: l.File}
-	read, err := ledger.Read(l.File, l.Data, ledger.Options{Year: l.Year, Today: today})
+	known, err := newSources(ctx, e, who, l)
+	if err != nil {
+		return nil, err
+	}
+	o := l.options(e)
+	o.Known = known.find()
+	read, err := ledger.Read(l.File, l.Data, o)
 	if bad, ok := errors.AsType[*ledger.Error](err); ok {
 		out.Problems = append(out.Problems, Remark{Row: bad.Row, Key: bad.Key, said: sentence{bad.Key, bad.Args}})
 		return out, nil
@@ -127,12 +136,15 @@ func take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, pla
 	if err != nil {
 		return nil, err
 	}
-	out.Year, out.Academic, out.Sheet, out.Columns = read.Year, read.AcademicYear, read.Sheet, read.Columns
+	out.Year, out.Academic, out.Sheet, out.Head, out.Columns = read.Year, read.AcademicYear, read.Sheet, read.Head, read.Columns
+	if read.Remembered {
+		out.From = known[read.Shape]
+	}
 	m, err := newMapping(ctx, e, l, read)
 	if err != nil {
 		return nil, err
 	}
-	m.today = today
+	m.today = o.Today
 	rows := make([]engine.ImportRow, len(read.Rows))
 	for i, r := range read.Rows {
 		rows[i] = m.row(r)
@@ -167,6 +179,11 @@ func take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, pla
 	slices.SortStableFunc(out.Notes, byRow)
 	if changed {
 		return out, ErrChanged
+	}
+	if l.Mapping != nil && !dry && len(out.Problems) == 0 {
+		if err := keep(ctx, e, who, l, read); err != nil { // the projects are there
+			out.Notes = append(out.Notes, Remark{Key: "intake.not_remembered", said: sentence{key: "intake.not_remembered"}})
+		}
 	}
 	return out, nil
 }

@@ -45,6 +45,17 @@ type Column struct {
 	Ignored bool // a person said so; its texts are nowhere
 }
 
+// Means is what the column is, as a Mapping says it: its field, Keep or Ignore.
+func (c Column) Means() Field {
+	switch {
+	case c.Ignored:
+		return Ignore
+	case c.Field == "":
+		return Keep
+	}
+	return c.Field
+}
+
 // Row is one item of the ledger. Empty cells are absent from both maps.
 type Row struct {
 	Number   int // 1-based row in the sheet, as a person would count it

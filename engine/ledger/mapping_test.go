@@ -123,14 +123,7 @@ func TestRemembersAShape(t *testing.T) {
 func mappedOf(l *Ledger) []MappedColumn {
 	var out []MappedColumn
 	for _, c := range l.Columns {
-		m := MappedColumn{Index: c.Index, Header: c.Header, Field: c.Field}
-		switch {
-		case c.Ignored:
-			m.Field = Ignore
-		case c.Field == "":
-			m.Field = Keep
-		}
-		out = append(out, m)
+		out = append(out, MappedColumn{Index: c.Index, Header: c.Header, Field: c.Means()})
 	}
 	return out
 }

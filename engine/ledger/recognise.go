@@ -59,14 +59,7 @@ func Recognise(name string, data []byte, o Options) (*Recognition, error) {
 		out.Year, out.NeedsYear = l.Year, l.NeedsYear
 	}
 	for _, c := range f.columns {
-		m := MappedColumn{Index: c.Index, Header: c.Header, Field: c.Field, Why: c.Why}
-		switch {
-		case c.Ignored:
-			m.Field = Ignore
-		case c.Field == "":
-			m.Field = Keep
-		}
-		out.Columns = append(out.Columns, m)
+		out.Columns = append(out.Columns, MappedColumn{Index: c.Index, Header: c.Header, Field: c.Means(), Why: c.Why})
 		texts, filled := f.sample(c.Index)
 		out.Samples, out.Filled = append(out.Samples, texts), append(out.Filled, filled)
 	}
