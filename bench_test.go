@@ -48,6 +48,7 @@ type benchWorld struct {
 	owner      engine.Actor
 	supervisor engine.Actor
 	ids        []engine.ProjectID
+	copies     int // that multiply made
 }
 
 func newBenchWorld(t *testing.T, db *storage.DB) *benchWorld {

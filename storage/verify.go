@@ -150,14 +150,11 @@ type verifier struct {
 	subject   string
 	attached  map[string]json.RawMessage // evidence by id, as the subject's entries describe it
 	published map[string]bool            // "workflow version digest", as entries say
-
-	members map[[2]string][]byte // kept by member
-	scratch [32]byte
 }
 
 func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 	size := max(opt.Batch/8, 1) // rows are wider than entries
-	v := &verifier{tx: tx, opt: opt, report: r, published: map[string]bool{}, files: map[audit.Digest]bool{}, members: map[[2]string][]byte{}}
+	v := &verifier{tx: tx, opt: opt, report: r, published: map[string]bool{}, files: map[audit.Digest]bool{}}
 	id := "SELECT %s FROM %s WHERE id > ? ORDER BY id LIMIT " + strconv.Itoa(size)
 	const least = "00000000-0000-0000-0000-000000000000"
 	v.projects = stream[engine.Project]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, projects.quoted(""), projects.name), after: []any{least}, size: size,
@@ -330,63 +327,58 @@ func (v *verifier) entry(p *placedEntry) error {
 		Bytes: e.Bytes, Hash: e.Hash, ID: e.ID, Subject: e.Subject, Seq: e.Seq, At: e.At, ActorID: e.ActorID,
 		Action: e.Action, Unit: e.UnitID, From: e.FromStage, To: e.ToStage, Prev: e.Prev,
 	})...)
-	// The columns that audit does not compare.
-	for _, c := range []struct {
+	parsed, err := v.chain.Entry()
+	v.columns(e, &parsed, err)
+	v.place(e, p.idx, p.leaf, v.chain.Hashed())
+	if err == nil { // if not, that was found
+		v.promises(strings.HasPrefix(e.Subject, engine.SubjectWorkflow+"/"), &parsed)
+	}
+	return nil
+}
+
+// columns compares the columns that audit does not. Where the bytes are no entry, what can be found in them counts.
+func (v *verifier) columns(e *entryRow, parsed *audit.Entry, err error) {
+	log, role, version := e.Log == parsed.Log, e.ActorRole == parsed.Actor.Role, e.Version == parsed.Version
+	if err != nil {
+		log = bytes.Contains(e.Bytes, says("log", e.Log))
+		role = e.ActorRole == "" || bytes.Contains(e.Bytes, says("role", e.ActorRole))
+		version = bytes.HasSuffix(e.Bytes, fmt.Appendf(nil, `"version":%d}`, e.Version)) // the last member
+	}
+	for _, c := range [...]struct {
 		name string
 		same bool
-	}{
-		{"log", bytes.Contains(e.Bytes, v.member("log", e.Log))},
-		{"actor_role", e.ActorRole == "" || bytes.Contains(e.Bytes, v.member("role", e.ActorRole))},
-		{"version", bytes.HasSuffix(e.Bytes, fmt.Appendf(v.scratch[:0], `"version":%d}`, e.Version))}, // the last member
-	} {
+	}{{"log", log}, {"actor_role", role}, {"version", version}} {
 		if !c.same {
 			v.found(audit.Finding{Subject: e.Subject, Seq: e.Seq, Entry: e.ID, Check: audit.CheckColumns,
 				Detail: "the column " + c.name + " is not what the bytes say"})
 		}
 	}
-	v.place(e, p.idx, p.leaf, v.chain.Hashed())
-	v.promises(e)
-	return nil
 }
 
-// member returns how an entry's bytes say name: value. Within a text a quote is escaped, so nothing else looks
-// like it. There are few values, and each comes often.
-func (v *verifier) member(name, value string) []byte {
-	key := [2]string{name, value}
-	if b, ok := v.members[key]; ok {
-		return b
-	}
+// says returns how an entry's bytes say name: value. Within a text a quote is escaped, so nothing else looks like it.
+func says(name, value string) []byte {
 	text, err := json.Marshal(value)
 	if err != nil {
 		panic(err) // a string
 	}
-	b := []byte(`"` + name + `":` + string(text))
-	if len(v.members) < 1000 {
-		v.members[key] = b
-	}
-	return b
+	return []byte(`"` + name + `":` + string(text))
 }
 
 // promises collects what an entry says about rows that are not its subject's own.
-func (v *verifier) promises(e *entryRow) {
-	isWorkflow := strings.HasPrefix(e.Subject, engine.SubjectWorkflow+"/")
-	if !isWorkflow && !bytes.Contains(e.Bytes, []byte(`"evidence":{`)) {
+func (v *verifier) promises(isWorkflow bool, e *audit.Entry) {
+	if !isWorkflow && !bytes.Contains(e.Data, []byte(`"evidence":{`)) {
 		return
-	}
-	parsed, err := audit.Parse(e.Bytes)
-	if err != nil {
-		return // already found
 	}
 	var data struct {
 		Evidence json.RawMessage `json:"evidence"`
 		Version  int             `json:"version"`
 		Digest   string          `json:"digest"`
 	}
-	if json.Unmarshal(parsed.Data, &data) != nil {
+	if json.Unmarshal(e.Data, &data) != nil {
 		return // an entry of a kind that we do not know
 	}
 	if isWorkflow && data.Digest != "" {
-		v.published[publication(parsed.SubjectID(), data.Version, data.Digest)] = true
+		v.published[publication(e.SubjectID(), data.Version, data.Digest)] = true
 	}
 	var row struct{ ID string }
 	if len(data.Evidence) > 0 && json.Unmarshal(data.Evidence, &row) == nil {

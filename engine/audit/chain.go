@@ -76,6 +76,8 @@ type Chain struct {
 	version int64 // in the newest entry, -1 if that cannot be read
 	state   object
 	hashed  Digest // of the bytes added last, whatever is wrong with them
+	entry   Entry  // that was added last
+	invalid error  // why its bytes are none
 	doubt   int64  // first seq whose content is missing from the state, 0 if none
 }
 
@@ -97,6 +99,9 @@ func (c *Chain) Head() Digest { return c.last().hash }
 // Hashed returns the hash of the bytes that were added last, also if they do not stand in the chain.
 func (c *Chain) Hashed() Digest { return c.hashed }
 
+// Entry returns the entry that was added last, also if it does not stand in the chain. The error is that of Parse.
+func (c *Chain) Entry() (Entry, error) { return c.entry, c.invalid }
+
 // Seq returns the seq of the newest entry, 0 if there is none.
 func (c *Chain) Seq() int64 { return c.last().seq }
 
@@ -114,6 +119,7 @@ func (c *Chain) Add(r Row) []Finding {
 	hash := HashEntry(r.Bytes)
 	c.hashed = hash
 	e, set, err := parse(r.Bytes)
+	c.entry, c.invalid = e, err
 	if err != nil {
 		// The columns are all there is to tell which entry this was.
 		e = Entry{ID: r.ID, Subject: c.subject, Seq: r.Seq}
@@ -182,13 +188,7 @@ func (c *Chain) Add(r Row) []Finding {
 		note(CheckTime, "at is %s, but the entry before has %s", e.At.Format(timeLayout), c.at.Format(timeLayout))
 	}
 	c.at, c.version = e.At, e.Version
-	if set != "" {
-		patch, err := parseObject(set, nullDeletes)
-		if err != nil { // parse has scanned it by the same rules
-			panic("audit: patch accepted and refused: " + err.Error())
-		}
-		c.state.apply(patch)
-	}
+	c.state.apply(set)
 	return found
 }
 
@@ -233,7 +233,7 @@ func (c *Chain) Close(head Digest, version int64, state json.RawMessage) []Findi
 	if state == nil {
 		return found
 	}
-	if text, err := canonical(state); err == nil && text == string(c.State()) {
+	if c.state.written(string(state)) {
 		return found
 	}
 	row, err := readObject(state, nullRefused)

@@ -276,3 +276,18 @@ func FuzzParse(f *testing.F) {
 		NewChain(e.Subject).Add(Row{Bytes: b, NoColumns: true})
 	})
 }
+
+// TestParseTime compares with the standard library, which lets more pass.
+func TestParseTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := []byte(times().Draw(t, "time").Format(timeLayout))
+		if rapid.Bool().Draw(t, "changed") {
+			text[rapid.IntRange(0, len(text)-1).Draw(t, "at")] = rapid.SampledFrom([]byte("0123456789-:.,TZ ")).Draw(t, "by")
+		}
+		want, err := time.Parse(timeLayout, string(text))
+		same := err == nil && want.Format(timeLayout) == string(text)
+		if got, ok := parseTime(string(text)); ok != same || ok && !got.Equal(want) {
+			t.Fatalf("parseTime(%s) = %s, %t; time.Parse has %s, %v", text, got, ok, want, err)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
@@ -114,6 +115,58 @@ func TestMergeAgreesWithJSONPatch(t *testing.T) {
 		}
 		if err := check(string(got), false); err != nil {
 			t.Fatalf("%s is not canonical: %v", got, err)
+		}
+	})
+}
+
+func TestWritten(t *testing.T) {
+	for name, test := range map[string]struct {
+		state, text string
+		want        bool
+	}{
+		"another order and space":     {`{"a":1,"b":{"c":[2],"d":"x"}}`, ` {"b": {"d":"x", "c":[ 2 ]} ,"a":1}`, true},
+		"objects in arrays":           {`{"a":[{"b":1,"c":2}]}`, `{"a":[{"c":2,"b":1}]}`, true},
+		"nothing":                     {`{}`, `{}`, true},
+		"a member twice":              {`{"a":1,"b":1}`, `{"a":1,"a":1}`, false},
+		"a member twice, with others": {`{"a":1}`, `{"a":1,"a":1}`, false},
+		"a member less":               {`{"a":1,"b":1}`, `{"a":1}`, false},
+		"a member more":               {`{"a":1}`, `{"a":1,"b":1}`, false},
+		"another value":               {`{"a":{"b":1}}`, `{"a":{"b":2}}`, false},
+		"another type":                {`{"a":1}`, `{"a":"1"}`, false},
+		"an object for text":          {`{"a":"b"}`, `{"a":{"b":1}}`, false},
+		"text for an object":          {`{"a":{"b":1}}`, `{"a":"b"}`, false},
+		"an array for text":           {`{"a":"b"}`, `{"a":["b"]}`, false},
+		"an empty object for nothing": {`{}`, `{"a":{}}`, false},
+		"null":                        {`{"a":1}`, `{"a":null}`, false},
+		"a fraction":                  {`{"a":1}`, `{"a":1.0}`, false},
+		"more behind":                 {`{"a":1}`, `{"a":1} 1`, false},
+		"cut off":                     {`{"a":1}`, `{"a":1`, false},
+		"no object":                   {`{}`, `[]`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state, err := readObject(json.RawMessage(test.state), nullRefused)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if state.written(test.text) != test.want {
+				t.Errorf("%s is written %s: %t", test.state, test.text, !test.want)
+			}
+		})
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := objects(3, false).Draw(t, "a"), encode(objects(3, false).Draw(t, "b"))
+		if rapid.Bool().Draw(t, "same") {
+			b = encode(a)
+		}
+		state, err := readObject(encode(a), nullRefused)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state.written(string(b)) && !Equal(encode(a), b) {
+			t.Fatalf("%s is not written %s", encode(a), b)
+		}
+		if !state.written(string(state.append(nil))) && !strings.Contains(string(encode(a)), `\`) {
+			t.Fatalf("%s does not know itself", state.append(nil))
 		}
 	})
 }
