@@ -45,6 +45,7 @@ type importReport struct {
 	Problems []importRemark `json:"problems"` // with one, nothing is imported
 	Notes    []importRemark `json:"notes"`
 	Items    []importedItem `json:"items"`
+	Unknown  []unknownUnit  `json:"unknown_units"` // names that no unit has; none is made of them
 }
 
 // importRemark is a problem or a note about a row, or about the file if row is 0.
@@ -63,6 +64,32 @@ type importedItem struct {
 	Title    string        `json:"title"`
 	Deadline calendar.Date `json:"deadline"`
 	Reading  string        `json:"reading"` // how the deadline was read
+	Joined   []int         `json:"joined"`  // further rows of the file that are part of it
+
+	Milestones []importedStep `json:"milestones"` // that were read out of its cells
+}
+
+// importedStep is a milestone of an imported item.
+type importedStep struct {
+	Title   string        `json:"title"`
+	Due     calendar.Date `json:"due"`
+	Who     string        `json:"who"`
+	Reading string        `json:"reading"` // how its date was read
+}
+
+// unknownUnit is a name in the file that no unit has.
+type unknownUnit struct {
+	Name   string     `json:"name"`
+	Column string     `json:"column"`
+	Row    int        `json:"row"`  // the first that has it
+	Rows   int        `json:"rows"` // how many have it
+	Near   []nearUnit `json:"near"` // the units with the nearest names, at most three
+}
+
+// nearUnit is a unit that may have been meant.
+type nearUnit struct {
+	Code string `json:"code"`
+	Name string `json:"name"`
 }
 
 // Run imports a ledger: all of its items or none.
@@ -107,17 +134,33 @@ func (s *session) takeLedger(ctx context.Context, e *engine.Engine, l intake.Led
 		return nil, err
 	}
 	out := &importReport{File: l.File, Kind: l.Kind, Unit: l.Unit.Code, Year: r.Year, DryRun: dry, Rows: len(r.Items), Known: r.Known(),
-		Problems: s.remarks(r.Problems), Notes: s.remarks(r.Notes), Items: []importedItem{}}
+		Problems: s.remarks(r.Problems), Notes: s.remarks(r.Notes), Items: []importedItem{}, Unknown: unknownUnits(r.Unknown)}
 	if len(r.Problems) > 0 {
 		return out, nil
 	}
 	out.Projects = r.New()
 	for _, i := range r.Items {
 		if !i.Known {
-			out.Items = append(out.Items, importedItem{Row: i.Row, Number: i.Number, Title: strings.TrimSpace(i.Draft.Title), Deadline: i.Draft.Deadline, Reading: i.Deadline.Reading})
+			item := importedItem{Row: i.Row, Number: i.Number, Title: strings.TrimSpace(i.Draft.Title), Deadline: i.Draft.Deadline, Reading: i.Deadline.Reading,
+				Joined: append([]int{}, i.Joined...), Milestones: []importedStep{}}
+			for _, x := range i.Steps {
+				item.Milestones = append(item.Milestones, importedStep{x.Title, x.Deadline.Date, x.Who, x.Deadline.Reading})
+			}
+			out.Items = append(out.Items, item)
 		}
 	}
 	return out, nil
+}
+
+func unknownUnits(list []intake.UnknownUnit) []unknownUnit {
+	out := make([]unknownUnit, len(list))
+	for i, x := range list {
+		out[i] = unknownUnit{x.Name, x.Column, x.Row, x.Rows, []nearUnit{}}
+		for _, u := range x.Near {
+			out[i].Near = append(out[i].Near, nearUnit{u.Code, u.Name})
+		}
+	}
+	return out
 }
 
 // readLedger reads a file as far as the reader of ledgers wants to see it.
@@ -152,13 +195,8 @@ func (s *session) tell(x *importCmd, r *importReport) error {
 			s.print(s.text(list.key) + s.remark(p))
 		}
 	}
-	if len(r.Items) > 0 {
-		rows := [][]string{{s.text("import.row"), s.text("import.number"), s.text("import.deadline"), s.text("import.title"), s.text("import.reading")}}
-		for _, i := range r.Items {
-			rows = append(rows, []string{fmt.Sprint(i.Row), i.Number, i.Deadline.String(), oneLine(i.Title), i.Reading})
-		}
-		s.table(rows)
-	}
+	s.tellUnknown(r.Unknown)
+	s.tellItems(r.Items)
 	switch {
 	case len(r.Problems) > 0:
 		s.say("import.refused", "file", r.File, "problems", len(r.Problems), "rows", r.Rows)
@@ -183,4 +221,36 @@ func (s *session) remark(p importRemark) string {
 		text += s.text("import.cell", "text", p.Text)
 	}
 	return text
+}
+
+// tellUnknown offers the nearest units for the names that no unit has.
+func (s *session) tellUnknown(list []unknownUnit) {
+	if len(list) == 0 {
+		return
+	}
+	s.say("import.unknown_units", "count", len(list))
+	rows := [][]string{{s.text("import.unknown_name"), s.text("import.rows"), s.text("import.near")}}
+	for _, x := range list {
+		var near []string
+		for _, u := range x.Near {
+			near = append(near, u.Name+" ("+u.Code+")")
+		}
+		rows = append(rows, []string{oneLine(x.Name), fmt.Sprint(x.Rows), strings.Join(near, "、")})
+	}
+	s.table(rows)
+}
+
+// tellItems lists the items, each with its milestones below it.
+func (s *session) tellItems(list []importedItem) {
+	if len(list) == 0 {
+		return
+	}
+	rows := [][]string{{s.text("import.row"), s.text("import.number"), s.text("import.deadline"), s.text("import.title"), s.text("import.reading")}}
+	for _, i := range list {
+		rows = append(rows, []string{fmt.Sprint(i.Row), i.Number, i.Deadline.String(), oneLine(i.Title), i.Reading})
+		for _, x := range i.Milestones {
+			rows = append(rows, []string{"", s.text("import.milestone"), x.Due.String(), oneLine(strings.TrimSpace(x.Title + " " + x.Who)), x.Reading})
+		}
+	}
+	s.table(rows)
 }

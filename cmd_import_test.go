@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/xuri/excelize/v2"
@@ -100,6 +102,17 @@ func TestImportReport(t *testing.T) {
 		if len(notes[key]) != len(rows) || notes[key][0] != rows[0] {
 			t.Errorf("note %s at rows %v, want %v", key, notes[key], rows)
 		}
+	}
+
+	var unknown []string
+	for _, u := range r.Unknown {
+		unknown = append(unknown, fmt.Sprint(u.Row, " ", u.Name))
+	}
+	if want := []string{"2 县交通局", "2 县公安局", "2 团县委", "3 县护城河指挥部", "4 县文体局"}; !slices.Equal(unknown, want) {
+		t.Errorf("unknown units %q, want %q", unknown, want)
+	}
+	if near := r.Unknown[0].Near; len(near) != 2 || near[0].Code != "zj" && near[0].Code != "sw" {
+		t.Errorf("near 县交通局: %v", near)
 	}
 
 	// What the trail keeps of the row is what the projects are made of.

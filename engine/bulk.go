@@ -17,6 +17,8 @@ type ImportRow struct {
 	Draft  Draft
 	Number string            // 序号 as written
 	Source map[string]string // what the entry keeps of the row: file digest, row, reading of the deadline
+	// Milestones are the dated steps that the row speaks of.
+	Milestones []Milestone
 }
 
 // key identifies the row's item, so that a second import of the same ledger finds it: what the item is, not
@@ -154,7 +156,7 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 		if twice[i] {
 			continue
 		}
-		cmd := Create{ID: ProjectID(e.NewID()), Number: "?", Unit: r.Unit, Draft: r.Draft, SourceKey: keys[i], Source: map[string]any{"source": r.Source}}
+		cmd := Create{ID: ProjectID(e.NewID()), Number: "?", Unit: r.Unit, Draft: r.Draft, SourceKey: keys[i], Source: map[string]any{"source": r.Source}, Milestones: r.Milestones}
 		change := Change{}
 		err := e.checkPeople(ctx, Edit{Draft: r.Draft})
 		if err == nil {

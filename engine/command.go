@@ -35,6 +35,8 @@ type Create struct {
 	Draft     Draft
 	SourceKey string // of an imported row
 	Source    map[string]any
+	// Milestones that an imported row brings along. Whoever types an item lays them in 部署.
+	Milestones []Milestone
 }
 
 func (x Create) apply(c *Case, p *Project) (outcome, error) {
@@ -56,6 +58,11 @@ func (x Create) apply(c *Case, p *Project) (outcome, error) {
 	action := "create"
 	if past {
 		action = "import"
+		if len(x.Milestones) > 0 {
+			if _, err := p.lay(x.Milestones); err != nil {
+				return outcome{}, err
+			}
+		}
 	}
 	return outcome{action: action, as: as, to: p.Stage, data: x.Source}, nil
 }

@@ -21,17 +21,26 @@ func (x LayMilestones) apply(c *Case, p *Project) (outcome, error) {
 	if len(x.Milestones) == 0 {
 		return outcome{}, invalid("milestones", "field.empty")
 	}
-	if len(p.Milestones)+len(x.Milestones) > maxMilestones {
-		return outcome{}, invalid("milestones", "milestones.too_many", "limit", maxMilestones)
+	ids, err := p.lay(x.Milestones)
+	if err != nil {
+		return outcome{}, err
+	}
+	return outcome{action: "lay_milestones", as: as, data: map[string]any{"milestones": ids}}, nil
+}
+
+// lay adds milestones and returns their ids.
+func (p *Project) lay(list []Milestone) ([]string, error) {
+	if len(p.Milestones)+len(list) > maxMilestones {
+		return nil, invalid("milestones", "milestones.too_many", "limit", maxMilestones)
 	}
 	if p.Milestones == nil {
 		p.Milestones = map[string]Milestone{}
 	}
 	var ids []string
-	for i, m := range x.Milestones {
+	for i, m := range list {
 		m, err := m.checked(fmt.Sprintf("milestones[%d].", i))
 		if err != nil {
-			return outcome{}, err
+			return nil, err
 		}
 		p.Serial++
 		id := fmt.Sprintf("m%d", p.Serial)
@@ -46,10 +55,10 @@ func (x LayMilestones) apply(c *Case, p *Project) (outcome, error) {
 			}
 		}
 		if err := p.follows(fmt.Sprintf("milestones[%d].after", i), id, m); err != nil {
-			return outcome{}, err
+			return nil, err
 		}
 	}
-	return outcome{action: "lay_milestones", as: as, data: map[string]any{"milestones": ids}}, nil
+	return ids, nil
 }
 
 // checked returns the milestone as people may lay it: not yet done.

@@ -45,6 +45,7 @@ type Report struct {
 	Items    []Item                // every row, in the order of the file
 	Problems []Remark              // with one, nothing is imported
 	Notes    []Remark              // what a person should look at
+	Unknown  []UnknownUnit         // names in it that no unit has
 
 	// Plan is the digest of what the rows become: the drafts, their units and where they were read. Whoever
 	// confirms a preview names it, and gets what was shown or nothing.
@@ -55,6 +56,8 @@ type Report struct {
 type Item struct {
 	engine.ImportRow
 	Deadline ledger.Deadline
+	Steps    []ledger.Step    // how each of the milestones was read
+	Joined   []int            // further rows of the file that belong to it
 	Project  engine.ProjectID // that it is; "" where it is none yet
 	Number   string           // of that project, if it was made just now
 	Known    bool             // it was imported before
@@ -152,7 +155,7 @@ func take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, pla
 		if due.Text == "" { // not understood, or not even a date: then at least what stands there
 			due.Text = r.Cells[ledger.Due]
 		}
-		out.Items = append(out.Items, Item{ImportRow: rows[i], Deadline: due})
+		out.Items = append(out.Items, Item{ImportRow: rows[i], Deadline: due, Steps: r.Steps, Joined: r.Joined})
 	}
 	for _, p := range read.Problems {
 		out.Problems = append(out.Problems, remark(p))
@@ -161,6 +164,7 @@ func take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, pla
 		out.Notes = append(out.Notes, remark(p))
 	}
 	out.Notes = append(out.Notes, m.notes...)
+	out.Unknown = m.offered()
 	if out.Plan, err = planOf(l.Kind, rows); err != nil {
 		return nil, err
 	}
@@ -194,6 +198,9 @@ func (r *Report) settle(done engine.Imported, dry bool) {
 	for i := range r.Items {
 		x := &r.Items[i]
 		at[x.Row] = x
+		for _, n := range x.Joined {
+			at[n] = x
+		}
 		x.Project, x.Known = done.Known[x.Row], false
 		_, x.Known = done.Known[x.Row]
 	}
@@ -219,10 +226,12 @@ func planOf(kind string, rows []engine.ImportRow) (audit.Digest, error) {
 		Draft  engine.Draft
 		Number string
 		Source map[string]string
+
+		Milestones []engine.Milestone
 	}
 	all := make([]row, len(rows))
 	for i, r := range rows {
-		all[i] = row{r.Row, r.Unit.ID, r.Draft, r.Number, r.Source}
+		all[i] = row{r.Row, r.Unit.ID, r.Draft, r.Number, r.Source, r.Milestones}
 	}
 	b, err := json.Marshal(all)
 	if err != nil {

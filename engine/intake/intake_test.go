@@ -128,6 +128,47 @@ func TestWhatIsShownIsWhatIsImported(t *testing.T) {
 	})
 }
 
+// TestMilestonesComeWithTheirItem: what one cell, or the lines of an item that spans rows, says of dates is the
+// item's 时间表, the text stays, and the trail folds to what is stored.
+func TestMilestonesComeWithTheirItem(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		o := open(t, db)
+		l := o.ledger("序号,实事项目,工作举措,牵头单位,完成时限\n1,改造照明,1.4月底前完成招标。2.8月底前完工。长期维护。,后勤处牵头，校医院配合,9月\n" +
+			"2,修缮食堂,设计,后勤处,3月底前\n,,施工,基建处,11月底前\n")
+		r, err := intake.Take(t.Context(), o.e, o.supervisor, l, audit.Digest{})
+		if err != nil || len(r.Problems) > 0 || len(r.Items) != 2 || !slices.Equal(r.Items[1].Joined, []int{4}) {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		for i, want := range []map[string]string{
+			{"m1": "2026-04-30 完成招标 ", "m2": "2026-08-31 完工 "},
+			{"m1": "2026-03-31 设计 ", "m2": "2026-11-30 施工 基建处"},
+		} {
+			p, err := o.e.Project(t.Context(), o.supervisor, r.Items[i].Project)
+			if err != nil || len(p.Milestones) != len(want) {
+				t.Fatalf("%v, %+v", err, p.Milestones)
+			}
+			for id, m := range p.Milestones {
+				if got := m.Due.String() + " " + m.Title + " " + m.Who; got != want[id] || m.DoneAt != nil {
+					t.Errorf("%s is %q, want %q", id, got, want[id])
+				}
+			}
+			if m := r.Items[i].Draft.Measures; p.Measures != m || p.Stage != "plan" {
+				t.Errorf("measures %q in %s", p.Measures, p.Stage)
+			}
+		}
+		if d := r.Items[0]; d.Unit.ID != o.dept.ID || !slices.Equal(d.Draft.Assisting, []string{"校医院"}) || d.Source["unit"] != "后勤处牵头，校医院配合" {
+			t.Errorf("%+v", d)
+		}
+		if len(r.Unknown) != 2 || r.Unknown[0].Name != "校医院" || r.Unknown[0].Row != 2 || r.Unknown[1].Name != "基建处" {
+			t.Errorf("unknown %+v", r.Unknown)
+		}
+		if report, err := db.Verify(t.Context(), storage.VerifyOptions{}); err != nil || !report.Intact() {
+			t.Errorf("verify: %+v, %v", report.Findings, err)
+		}
+	})
+}
+
 func TestNothingIsImportedThatWasNotShown(t *testing.T) {
 	t.Parallel()
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {

@@ -22,32 +22,27 @@ type mapping struct {
 	unit   engine.Unit
 	list   string
 	digest string                     // of the file
-	units  map[string][]engine.Unit   // under unit, by code and by name
 	users  map[string][]engine.UserID // by name
 	header map[ledger.Field]string
 	cells  map[int]ledger.Row // by row, for problems
 	told   map[string]bool    // notes that were given
 	today  calendar.Date
 	notes  []Remark
+
+	directory *directory // of the units at and under unit
+	unknown   map[string]*UnknownUnit
+	unknowns  []*UnknownUnit // in the order in which they were met
 }
 
 func newMapping(ctx context.Context, e *engine.Engine, x Ledger, l *ledger.Ledger) (*mapping, error) {
 	unit := x.Unit
-	m := &mapping{ledger: l, unit: unit, list: x.List, digest: audit.HashContent(x.Data).String(), units: map[string][]engine.Unit{},
+	m := &mapping{ledger: l, unit: unit, list: x.List, digest: audit.HashContent(x.Data).String(), unknown: map[string]*UnknownUnit{},
 		users: map[string][]engine.UserID{}, header: map[ledger.Field]string{}, cells: map[int]ledger.Row{}, told: map[string]bool{}}
 	units, err := e.Store.Units(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, u := range units {
-		if !engine.Under(u.Path, unit.Path) {
-			continue
-		}
-		m.units[u.Code] = append(m.units[u.Code], u)
-		if u.Name != u.Code {
-			m.units[u.Name] = append(m.units[u.Name], u)
-		}
-	}
+	m.directory = newDirectory(units, unit)
 	users, err := e.Store.Users(ctx)
 	if err != nil {
 		return nil, err
@@ -79,7 +74,6 @@ func (m *mapping) row(r ledger.Row) engine.ImportRow {
 	d := engine.Draft{
 		Title: r.Cells[ledger.Title], Category: r.Cells[ledger.Category], Target: r.Cells[ledger.Target],
 		Measures: r.Cells[ledger.Measures], List: m.list, Deadline: r.Deadline.Date, Extra: map[string]string{},
-		Assisting: names(r.Cells[ledger.Assisting]),
 	}
 	maps.Copy(d.Extra, r.Other)
 	for field, text := range r.Cells {
@@ -87,7 +81,9 @@ func (m *mapping) row(r ledger.Row) engine.ImportRow {
 			d.Extra[m.header[field]] = text
 		}
 	}
-	out := engine.ImportRow{Row: r.Number, Unit: m.lead(r, &d), Number: r.Cells[ledger.Number]}
+	out := engine.ImportRow{Row: r.Number, Number: r.Cells[ledger.Number], Milestones: m.milestones(r)}
+	written := ""
+	out.Unit, written = m.place(r, &d)
 	d.Sponsor = m.person(r, ledger.Sponsor, &d)
 	d.Owner = m.person(r, ledger.Owner, &d)
 	if !d.Deadline.IsZero() && d.Deadline.Before(m.today) {
@@ -98,6 +94,12 @@ func (m *mapping) row(r ledger.Row) engine.ImportRow {
 	}
 	out.Draft = d
 	out.Source = map[string]string{"file": m.ledger.Name, "sha256": m.digest, "row": strconv.Itoa(r.Number)}
+	if written != "" && written != out.Unit.Name && d.Extra[m.header[ledger.Unit]] == "" { // the names went to several places
+		out.Source["unit"] = written
+	}
+	if assisting := r.Cells[ledger.Assisting]; assisting != "" && assisting != strings.Join(d.Assisting, "、") {
+		out.Source["assisting"] = assisting
+	}
 	if r.Deadline.Rule != "" {
 		out.Source["deadline"] = r.Deadline.Text
 		out.Source["rule"] = r.Deadline.Rule
@@ -106,30 +108,20 @@ func (m *mapping) row(r ledger.Row) engine.ImportRow {
 	return out
 }
 
-// lead finds the leading unit. Of several units in one cell the first leads and the others assist; a name that
-// no unit has is kept, and the unit of the import leads.
-func (m *mapping) lead(r ledger.Row, d *engine.Draft) engine.Unit {
-	text := r.Cells[ledger.Unit]
-	if text == "" {
-		return m.unit
-	}
-	if found := m.units[text]; len(found) == 1 {
-		return found[0]
-	}
-	list := names(text)
-	if len(list) > 1 {
-		if found := m.units[list[0]]; len(found) == 1 {
-			for _, name := range list[1:] {
-				if !slices.Contains(d.Assisting, name) {
-					d.Assisting = append(d.Assisting, name)
-				}
-			}
-			return found[0]
+// milestones are the dated steps of a row.
+func (m *mapping) milestones(r ledger.Row) []engine.Milestone {
+	var out []engine.Milestone
+	late := 0
+	for _, s := range r.Steps {
+		out = append(out, engine.Milestone{Title: s.Title, Due: s.Deadline.Date, Who: message.Short(s.Who)})
+		if !r.Deadline.Date.IsZero() && s.Deadline.Date.After(r.Deadline.Date) {
+			late++
 		}
 	}
-	d.Extra[m.header[ledger.Unit]] = text
-	m.once(r.Number, ledger.Unit, "intake.unit_kept", text, "unit", m.unit.Name)
-	return m.unit
+	if late > 0 {
+		m.note(r.Number, ledger.Due, "intake.steps_late", r.Deadline.Text, "count", late, "date", r.Deadline.Date)
+	}
+	return out
 }
 
 // person finds the one user of that name; otherwise the text is kept.
@@ -149,17 +141,6 @@ func (m *mapping) person(r ledger.Row, field ledger.Field, d *engine.Draft) engi
 	}
 	m.once(r.Number, field, key, text)
 	return ""
-}
-
-// names parts a list of units as people write it.
-func names(text string) []string {
-	var out []string
-	for name := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune("、，,；;\n", r) }) {
-		if name = strings.TrimSpace(name); name != "" && !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 func (m *mapping) note(row int, field ledger.Field, key, text string, args ...any) {

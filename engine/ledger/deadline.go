@@ -88,9 +88,9 @@ func readDeadline(text string, p period, o Options) (Deadline, *Error) {
 		how    string
 		phrase string
 	)
-	for scan := (scanner{text: s}); ; {
+	for scan := (scanner{text: s, limit: maxPlaces}); ; {
 		r, groups, ok := scan.next()
-		if scan.places > maxPlaces {
+		if scan.places > scan.limit {
 			return Deadline{}, refuse(KeyDeadlineUnreadable)
 		}
 		if !ok {
@@ -149,6 +149,7 @@ const (
 // scanner goes through a text from date to date.
 type scanner struct {
 	text   string
+	limit  int // of places
 	pos    int
 	places int
 }
@@ -157,7 +158,7 @@ type scanner struct {
 // table wins. A match never begins inside a longer number, as in 12022.6; that it does not end inside one is the
 // patterns' care.
 func (sc *scanner) next() (rule, []string, bool) {
-	for sc.pos < len(sc.text) && sc.places <= maxPlaces {
+	for sc.pos < len(sc.text) && sc.places <= sc.limit {
 		rest := sc.text[sc.pos:]
 		skip := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
 		if skip == 0 && !starts(rest) || skip > 0 && !goesOn(rest[skip:], skip) {
@@ -165,7 +166,7 @@ func (sc *scanner) next() (rule, []string, bool) {
 			sc.pos += max(n, skip)
 			continue
 		}
-		if sc.places++; sc.places > maxPlaces {
+		if sc.places++; sc.places > sc.limit {
 			break
 		}
 		for i, re := range anchored {

@@ -32,6 +32,9 @@ func (r *reader) fillMerged(t *table) error {
 				return fail(KeyBadWorkbook, 0)
 			}
 			if r.body[i].at(m.left) == "" {
+				if c, ok := r.fields[Title]; ok && c.Index == m.left {
+					r.covered[r.body[i].number] = true
+				}
 				r.set(i, m.left, text)
 				if flags := r.body[body.index(m.top)].flags[m.left]; flags != 0 {
 					r.mark(i, m.left, flags)

@@ -62,6 +62,8 @@ type Row struct {
 	Cells    map[Field]string
 	Other    map[string]string // Column.Header → text
 	Deadline Deadline
+	Steps    []Step // milestones that were read out of one cell, or out of the lines of an item that spans rows
+	Joined   []int  // the further rows of the item
 }
 
 // Deadline is a date read from what a person wrote. The zero value means that nothing was written.
@@ -91,7 +93,7 @@ type Ledger struct {
 	Head         int    // 1-based row of the sheet in which the head begins
 	Shape        string // digest of the head, by which ledgers of one source are known again
 	Remembered   bool   // the columns are those of Options.Known
-	NeedsYear    bool   // some deadline was read in this year because nothing tells another
+	NeedsYear    bool   // some date is a bare month, and nothing tells its year: a problem asks for it
 	Title        string // the title row above the header, if any
 	Year         int    // the year in which bare months were read; 0 when nothing tells it
 	AcademicYear bool   // Year is the autumn in which an academic year (学年) begins; January to August fall in Year+1
@@ -103,11 +105,11 @@ type Ledger struct {
 
 // Options steer Read and ReadDeadline. The zero value is usable.
 type Options struct {
-	// Year in which bare months are read. 0: inferred from the title, the header, a column such as 学年度 or the
-	// file's name; where all that fails, Today's year.
+	// Year in which bare months are read. 0: inferred from the title, the header, a column such as 学年度, the
+	// file's name or the dates that are written with one; where all that fails, a bare month is a Problem.
 	Year         int
 	AcademicYear bool          // Year begins an academic year; only looked at when Year is set
-	Today        calendar.Date // what "本学期" and the fallback year refer to
+	Today        calendar.Date // what "本学期" refers to
 	Sheet        string        // the sheet to read; "" takes the first visible one that has a header row
 	// Mapping is how a person wants the sheet read; nil: as it is remembered or recognised.
 	Mapping *Mapping

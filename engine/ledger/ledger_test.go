@@ -84,7 +84,7 @@ func TestReadRealLedgers(t *testing.T) {
 		{
 			"linan_2022_minsheng_plan.csv", 2022, 3,
 			"序号=number 实事项目=title 工作举措及实施计划=measures 责任单位=unit 配合单位=assisting",
-			nil, []string{yearFromName, noDeadline},
+			nil, []string{yearFromName, noDeadline, "2 工作举措及实施计划 steps_undated"},
 		},
 		{
 			"linan_2022_minsheng_progress_sept.csv", 2022, 11,
@@ -324,7 +324,7 @@ func TestYearInference(t *testing.T) {
 		{"file name", "实事2016.csv", row, Options{}, "2016-03-31", KeyYearFromName},
 		{"file name with a day", "实事_20160412.csv", row, Options{}, "2016-03-31", KeyYearFromName},
 		{"academic file name", "sj_2024_2025.csv", row, Options{}, "2025-03-31", KeyYearFromName},
-		{"today", "a.csv", row, Options{Today: mustDate(t, "2026-11-23")}, "2026-03-31", KeyYearFromToday},
+		{"other deadlines", "a.csv", row + "2,乙,2019年6月\n3,丙,2019.9.30\n", Options{}, "2019-03-31", KeyYearFromDates},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -338,7 +338,8 @@ func TestYearInference(t *testing.T) {
 			}
 		})
 	}
-	l := read(t, "a.csv", row, Options{})
+	// Neither today's year nor one of several is guessed, and one question is enough.
+	l := read(t, "a.csv", row+"2,乙,2019年6月\n3,丙,2020年9月\n4,丁,5月\n", Options{Today: mustDate(t, "2026-11-23")})
 	if got := keys(l.Problems); l.Year != 0 || !slices.Equal(got, []string{"2 完成时限 deadline_no_year"}) {
 		t.Errorf("without any year: %d, %q", l.Year, got)
 	}

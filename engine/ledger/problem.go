@@ -57,7 +57,6 @@ const (
 	KeyYearFromHeader  = "ledger.year_from_header"  //
 	KeyYearFromColumn  = "ledger.year_from_column"  // a column such as 学年度
 	KeyYearFromName    = "ledger.year_from_name"    // the file's name
-	KeyYearFromToday   = "ledger.year_from_today"   //
 	KeyNoDeadlines     = "ledger.no_deadline"       // no deadline column at all
 	KeySeveralDates    = "ledger.several_dates"     // date, others
 	KeyStartOfWork     = "ledger.start_of_work"     // date: the text speaks of starting, not of finishing
@@ -72,6 +71,12 @@ const (
 	KeyHiddenRows      = "ledger.hidden_rows"       // count
 	KeyOtherSheets     = "ledger.other_sheets"      // sheets
 	KeyBlankNumber     = "ledger.number_taken_over" // from: the row whose 序号 was taken
+	KeyYearFromDates   = "ledger.year_from_dates"   // year: that of every date in the file that is written with one
+	KeyRowsJoined      = "ledger.rows_joined"       // from, last: row numbers of one item
+	KeyStepsUndated    = "ledger.steps_undated"     // count: parts of a plan that have no date
+	KeyStepUnreadable  = "ledger.step_unreadable"   // a date in a plan that is none
+	KeyStepsTooMany    = "ledger.steps_too_many"    // limit
+	KeyStepsUnread     = "ledger.steps_unread"      // from this row on no steps were looked for
 )
 
 // Keys lists every message key that this package can produce, for the test that compares it with the catalogue.
@@ -81,9 +86,10 @@ var Keys = []string{
 	KeyQuoteStray, KeyNoRows, KeyUnknownField, KeyFieldTwice, KeyTitleMissing, KeyNoSuchColumn, KeyNoHeadRow,
 	KeyNoTitle, KeyDeadlineUnreadable, KeyDeadlineInvalid, KeyDeadlineNoYear, KeyDeadlineNoTerm, KeyDeadlineNumber,
 	KeyDeadlineAmbiguous, KeyBadCharacters, KeyFormulaError, KeyFormulaNoValue,
-	KeyFilledDown, KeyYearFromTitle, KeyYearFromHeader, KeyYearFromColumn, KeyYearFromName, KeyYearFromToday, KeyNoDeadlines, KeySeveralDates, KeyStartOfWork, KeySkippedRow, KeySectionRow,
+	KeyFilledDown, KeyYearFromTitle, KeyYearFromHeader, KeyYearFromColumn, KeyYearFromName, KeyNoDeadlines, KeySeveralDates, KeyStartOfWork, KeySkippedRow, KeySectionRow,
 	KeyRepeatedHeader, KeyDuplicateColumn, KeyUnnamedColumn, KeyFormulaCached, KeyHiddenRows, KeyOtherSheets,
 	KeyBlankNumber, KeyIgnoredColumn, KeyUnmapped,
+	KeyYearFromDates, KeyRowsJoined, KeyStepsUndated, KeyStepUnreadable, KeyStepsTooMany, KeyStepsUnread,
 }
 
 // Error says why a file, or in ReadDeadline a text, cannot be read.

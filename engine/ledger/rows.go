@@ -17,14 +17,17 @@ var (
 // reader turns a table into the rows of a ledger.
 type reader struct {
 	*Ledger
-	o       Options
-	body    []gridRow
-	fields  map[Field]Column
-	yearCol int // the column that names each row's year, or -1
-	period  period
-	// yearUntold says that the period is today's for want of another.
-	yearUntold bool
-	deadline   map[string]Deadline // texts already read: a ledger says "12月底前" a hundred times
+	o        Options
+	body     []gridRow
+	fields   map[Field]Column // the first of each
+	yearCol  int              // the column that names each row's year, or -1
+	period   period
+	deadline map[string]Deadline // texts already read: a ledger says "12月底前" a hundred times
+	planned  map[string]*stepper // likewise
+	places   int                 // where dates of steps may still be looked for
+	spent    bool                // it was told that there are none left
+	covered  map[int]bool        // by row: the title is that of the row above, in a merged cell
+	lines    map[int][]line      // by row: the lines of an item that spans rows
 }
 
 // assemble makes a ledger of the table that was found.
@@ -32,7 +35,8 @@ func assemble(name string, f *found, o Options) (*Ledger, error) {
 	f.assign()
 	t, h := f.table, f.head
 	l := &Ledger{Name: name, Sheet: t.sheet, Head: t.rows[h.row].number, Shape: shapeOf(h.texts), Remembered: f.known, Columns: f.columns, Notes: f.notes}
-	r := &reader{Ledger: l, o: o, body: t.rows[h.body:], fields: map[Field]Column{}, yearCol: -1, deadline: map[string]Deadline{}}
+	r := &reader{Ledger: l, o: o, body: t.rows[h.body:], fields: map[Field]Column{}, yearCol: -1,
+		deadline: map[string]Deadline{}, planned: map[string]*stepper{}, places: maxStepPlaces, covered: map[int]bool{}, lines: map[int][]line{}}
 	for _, c := range l.Columns {
 		switch _, twice := r.fields[c.Field]; {
 		case c.Field != "" && !twice:
@@ -50,6 +54,7 @@ func assemble(name string, f *found, o Options) (*Ledger, error) {
 	if err := r.fillMerged(t); err != nil {
 		return nil, err
 	}
+	r.join()
 	r.fillFollowing()
 	r.year(t, h)
 	r.tellWhole(t)
@@ -128,12 +133,17 @@ func (r *reader) year(t *table, h header) {
 	for _, c := range r.Columns {
 		headers = append(headers, c.Header)
 	}
-	p, key := r.findYear(above, headers, r.body[0].at(r.yearCol), r.o)
+	var dates []string
+	if c, ok := r.fields[Due]; ok {
+		for _, row := range r.body {
+			dates = append(dates, row.at(c.Index))
+		}
+	}
+	p, key := r.findYear(above, headers, r.body[0].at(r.yearCol), dates, r.o)
 	if r.o.Year > 0 {
 		r.yearCol = -1 // what the caller says goes before what a row says
 	}
 	r.period, r.Year, r.AcademicYear = p, p.year, p.academic
-	r.yearUntold = key == KeyYearFromToday
 	if key != "" {
 		text := strconv.Itoa(p.year)
 		if p.academic {
@@ -223,6 +233,8 @@ func (r *reader) read(g gridRow) {
 		r.problem(g.number, r.fields[Title].Header, KeyNoTitle, strings.Join(g.cells, " "))
 		return
 	}
+	r.steps(g, &row)
+	r.ofLines(g, &row)
 	r.Rows = append(r.Rows, row)
 }
 
@@ -265,14 +277,27 @@ var (
 	finished    = regexp.MustCompile(`完工|完成|竣工|投入|投用|办结|建成|结束|交付|全面|验收`)
 )
 
-// due reads a deadline cell. The zero Deadline is returned with a Problem when it cannot be read.
-func (r *reader) due(g gridRow, c Column, text string, flags uint8) Deadline {
-	p := r.period
+// periodOf is the year of the row's bare months.
+func (r *reader) periodOf(g gridRow) period {
 	if r.yearCol >= 0 {
 		if own, ok := yearIn(g.at(r.yearCol)); ok {
-			p = own
+			return own
 		}
 	}
+	return r.period
+}
+
+// yearless asks for the year, once: whoever gives it settles every cell.
+func (r *reader) yearless(row int, column, text string, refused *Error) {
+	if !r.NeedsYear {
+		r.NeedsYear = true
+		r.problem(row, column, refused.Key, text, "text", refused.Args["text"])
+	}
+}
+
+// due reads a deadline cell. The zero Deadline is returned with a Problem when it cannot be read.
+func (r *reader) due(g gridRow, c Column, text string, flags uint8) Deadline {
+	p := r.periodOf(g)
 	// The number 2022.1 is January, or October that lost its zero: not guessed.
 	if flags&flagNumber != 0 && strings.HasSuffix(text, ".1") && len(text) == len("2022.1") {
 		r.problem(g.number, c.Header, KeyDeadlineAmbiguous, text, "text", text)
@@ -283,12 +308,12 @@ func (r *reader) due(g gridRow, c Column, text string, flags uint8) Deadline {
 	if !ok {
 		var refused *Error
 		if d, refused = readDeadline(text, p, r.o); refused != nil {
+			if refused.Key == KeyDeadlineNoYear {
+				r.yearless(g.number, c.Header, text, refused)
+				return Deadline{}
+			}
 			r.problem(g.number, c.Header, refused.Key, text, "text", refused.Args["text"])
 			return Deadline{}
-		}
-		if r.yearUntold && !r.NeedsYear {
-			_, refused = readDeadline(text, period{}, r.o)
-			r.NeedsYear = refused != nil && refused.Key == KeyDeadlineNoYear
 		}
 		if flags&flagDay != 0 {
 			d.Rule = ruleExcelDate

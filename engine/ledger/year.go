@@ -11,6 +11,7 @@ var (
 	academicYear = regexp.MustCompile(`((?:19|20)\d{2})\s*(?:年?\s*[-—–―~〜_至/]+\s*)((?:19|20)\d{2})\s*(学年)?`)
 	yearWritten  = regexp.MustCompile(`((?:19|20)\d{2})\s*年`)
 	yearInName   = regexp.MustCompile(`(?:^|\D)((?:19|20)\d{2})(?:[01]\d(?:[0-3]\d)?)?(?:\D|$)`)
+	yearOfDate   = regexp.MustCompile(`((?:19|20)\d{2})\s*[年./-]\s*\d{1,2}`)
 	hanYear      = regexp.MustCompile(`二[〇○零][〇○零一二三四五六七八九]{2}年`)
 	yearColumns  = regexp.MustCompile(`^(?:.*学年度?|.*年度|年份|.*月份)$`)
 )
@@ -50,7 +51,9 @@ func yearInFile(name string) (period, bool) {
 
 // findYear decides the year in which bare months are read, and the key of the note that says where it was
 // found ("" when it was given).
-func (l *Ledger) findYear(above []string, headers []string, column string, o Options) (period, string) {
+//
+// Where nothing tells, no year is guessed: the first bare month becomes a problem that asks for it.
+func (l *Ledger) findYear(above []string, headers []string, column string, dates []string, o Options) (period, string) {
 	if o.Year > 0 {
 		return period{o.Year, o.AcademicYear}, ""
 	}
@@ -70,8 +73,23 @@ func (l *Ledger) findYear(above []string, headers []string, column string, o Opt
 	if p, ok := yearInFile(l.Name); ok {
 		return p, KeyYearFromName
 	}
-	if y, _ := yearMonth(o.Today); y > 0 {
-		return period{year: y}, KeyYearFromToday
+	return yearOfDates(dates)
+}
+
+// yearOfDates finds the one year that the dates of a file are written with.
+func yearOfDates(dates []string) (period, string) {
+	found := 0
+	for _, text := range dates {
+		for _, m := range yearOfDate.FindAllStringSubmatch(norm.NFKC.String(cutRunes(text, 100)), 8) {
+			y := num(m[1])
+			if found != 0 && found != y {
+				return period{}, ""
+			}
+			found = y
+		}
 	}
-	return period{}, ""
+	if found == 0 {
+		return period{}, ""
+	}
+	return period{year: found}, KeyYearFromDates
 }
