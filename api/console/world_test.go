@@ -130,35 +130,50 @@ func (s seats) Sit(_ context.Context, login, _ string) (string, error) {
 	return login, nil
 }
 
-// build plays the plan into a database of its own.
-func build(dir string, withSeats bool) (*world, error) {
+// playing is the plan's two months as they were left: played once, for playing it is what takes a test's time, and
+// copied for every world.
+type playing struct {
+	dir    string
+	people map[string]engine.User
+	key    string
+	end    time.Time
+}
+
+var playedOnce = sync.OnceValues(play)
+
+// start opens a database and the files beside it, and an engine over both.
+func start(dir string, key string, now func() time.Time) (*engine.Engine, *storage.DB, *files.Files, error) {
 	ctx := context.Background()
 	db, err := storage.Open(ctx, "sqlite:"+filepath.Join(dir, "console.db"))
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	if err := db.Migrate(ctx); err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	kept, err := files.Open(filepath.Join(dir, "files"))
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	start := calendar.MustDate("2025-09-01")
-	clock := plan.NewClock(start.Start(place))
-	now := new(time.Time)
-	box, err := secret.New(secret.NewKey())
+	box, err := secret.New(key)
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	e, err := engine.New(ctx, engine.Config{Store: db, Secrets: box, Site: engine.Site{Location: place, RemindHour: 9}, Now: now,
+		Compile: func(b []byte) (*engine.Workflow, error) { return workflows.Parse("stored", b) }})
+	return e, db, kept, err
+}
+
+func play() (*playing, error) {
+	ctx := context.Background()
+	dir := filepath.Join(sharedDir, "played")
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	e, err := engine.New(ctx, engine.Config{Store: db, Secrets: box, Site: engine.Site{Location: place, RemindHour: 9},
-		Now: func() time.Time {
-			if now.IsZero() {
-				return clock.Now()
-			}
-			return *now
-		},
-		Compile: func(b []byte) (*engine.Workflow, error) { return workflows.Parse("stored", b) }})
+	first := calendar.MustDate("2025-09-01")
+	clock := plan.NewClock(first.Start(place))
+	p := &playing{dir: dir, key: secret.NewKey()}
+	e, db, kept, err := start(dir, p.key, clock.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -168,9 +183,9 @@ func build(dir string, withSeats bool) (*world, error) {
 			return nil, err
 		}
 	}
-	played, err := plan.Play(ctx, plan.Stage{Engine: e, Clock: clock, Start: start,
+	played, err := plan.Play(ctx, plan.Stage{Engine: e, Clock: clock, Start: first,
 		Import: func(ctx context.Context, unit engine.Unit, name string, data []byte) error {
-			l, err := ledger.Read(name, data, ledger.Options{Year: 2025, Today: start})
+			l, err := ledger.Read(name, data, ledger.Options{Year: 2025, Today: first})
 			if err != nil {
 				return err
 			}
@@ -188,7 +203,26 @@ func build(dir string, withSeats bool) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	*now = clock.Now()
+	p.people, p.end = played.People, clock.Now()
+	return p, db.Close()
+}
+
+// build puts a copy of what was played behind a console.
+func build(dir string, withSeats bool) (*world, error) {
+	ctx := context.Background()
+	played, err := playedOnce()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.CopyFS(dir, os.DirFS(played.dir)); err != nil {
+		return nil, err
+	}
+	now := new(time.Time)
+	*now = played.end
+	e, db, kept, err := start(dir, played.key, func() time.Time { return *now })
+	if err != nil {
+		return nil, err
+	}
 	page, err := e.List(ctx, engine.Operator(), engine.Filter{Limit: engine.MaxPage})
 	if err != nil {
 		return nil, err
@@ -232,11 +266,17 @@ func build(dir string, withSeats bool) (*world, error) {
 	})
 	c.Register(router)
 	router.NoRoute(c.NotFound)
-	return &world{notifier: notifier, hub: hub, engine: e, db: db, people: played.People, items: page.Items, router: router, console: c, info: &request.Info{ID: "test", Lang: "zh-CN", Log: c.Log}, now: now}, nil
+	return &world{notifier: notifier, hub: hub, engine: e, db: db, people: played.people, items: page.Items, router: router, console: c, info: &request.Info{ID: "test", Lang: "zh-CN", Log: c.Log}, now: now}, nil
 }
 
 // shared is a world that tests only read; it is built once.
-var playedOnce = sync.OnceValues(func() (*world, error) { return build(sharedDir, false) })
+var readOnce = sync.OnceValues(func() (*world, error) {
+	dir := filepath.Join(sharedDir, "read")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return build(dir, false)
+})
 
 var sharedDir string
 
@@ -255,7 +295,7 @@ func TestMain(m *testing.M) {
 // readWorld returns the shared world.
 func readWorld(t *testing.T) *world {
 	t.Helper()
-	w, err := playedOnce()
+	w, err := readOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
