@@ -109,11 +109,11 @@ func (x *auditVerifyCmd) Run(ctx context.Context, s *session) error {
 // options reads the files that the flags name. Evidence is read where its folder is.
 func (x *auditVerifyCmd) options(c config.Config) (opt storage.VerifyOptions, err error) {
 	for _, name := range x.Known {
-		note, err := os.ReadFile(name)
+		notes, err := keptNotes(name)
 		if err != nil {
 			return opt, err
 		}
-		opt.Known = append(opt.Known, storage.Known{Name: name, Note: note})
+		opt.Known = append(opt.Known, notes...)
 	}
 	if x.Key != "" {
 		text, err := os.ReadFile(x.Key)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -60,11 +61,13 @@ func (x *auditExportCmd) write(ctx context.Context, s *session, db *storage.DB, 
 		opt.Unit, said["unit"] = u.ID, u.ID
 	}
 	for _, name := range x.Known {
-		c, err := readCheckpoint(name)
+		kept, err := readKept(name)
 		if err != nil {
 			return err
 		}
-		opt.Known = append(opt.Known, c)
+		for _, k := range kept {
+			opt.Known = append(opt.Known, k.Checkpoint)
+		}
 	}
 	out, err := os.OpenFile(x.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -82,18 +85,21 @@ func (x *auditExportCmd) write(ctx context.Context, s *session, db *storage.DB, 
 	return nil
 }
 
-// readCheckpoint reads a checkpoint that somebody kept, whoever signed it.
-func readCheckpoint(name string) (merkle.Checkpoint, error) {
-	note, err := os.ReadFile(name)
+// verifyFile verifies a bundle, or what proves a single entry: that one is JSON, and a bundle is none.
+func verifyFile(f *os.File, size int64, opt bundle.Options) (bundle.Report, error) {
+	var first [1]byte
+	if _, err := f.ReadAt(first[:], 0); err != nil || first[0] != '{' || size > maxProof {
+		return bundle.Verify(f, size, opt)
+	}
+	b, err := io.ReadAll(f)
 	if err != nil {
-		return merkle.Checkpoint{}, err
+		return bundle.Report{}, err
 	}
-	c, err := merkle.Parse(note, nil)
-	if err != nil && !errors.Is(err, merkle.ErrSignature) || c.Size == 0 {
-		return c, fmt.Errorf("%s: %w", name, err)
-	}
-	return c, nil
+	return bundle.VerifyProof(b, opt)
 }
+
+// maxProof is the largest proof of one entry in bytes; a usual one has 4,000.
+const maxProof = 1 << 20
 
 // bundleVerdict is what audit verify prints about a bundle for programs.
 type bundleVerdict struct {
@@ -118,11 +124,11 @@ func (x *auditVerifyCmd) verifyBundle(s *session) error {
 		}
 	}
 	for _, name := range x.Known {
-		c, err := readCheckpoint(name)
+		kept, err := readKept(name)
 		if err != nil {
 			return failure{verifyUsage, err}
 		}
-		opt.Known = append(opt.Known, merkle.Point{Name: name, Checkpoint: c})
+		opt.Known = append(opt.Known, kept...)
 	}
 	f, err := os.Open(x.Bundle)
 	if err != nil {
@@ -131,7 +137,7 @@ func (x *auditVerifyCmd) verifyBundle(s *session) error {
 	info, err := f.Stat()
 	var r bundle.Report
 	if err == nil {
-		r, err = bundle.Verify(f, info.Size(), opt)
+		r, err = verifyFile(f, info.Size(), opt)
 	}
 	err = errors.Join(err, f.Close())
 	v, code := bundleVerdict{Verdict: "intact", Report: r}, verifyIntact

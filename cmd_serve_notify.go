@@ -10,6 +10,7 @@ import (
 	"bihuan/config"
 	"bihuan/engine/notify"
 	"bihuan/engine/secret"
+	"bihuan/storage"
 )
 
 // newBox makes what seals secrets, nil without a key.
@@ -33,7 +34,7 @@ func (sv *server) newNotifier() (*notify.Notifier, error) {
 
 // lastCheckpoint is what mails carry of the trail: whoever keeps one can prove later what the trail was.
 func (sv *server) lastCheckpoint(ctx context.Context) (string, error) {
-	note, err := publicTrail{sv.db}.Checkpoint(ctx)
+	note, err := storage.Trail{DB: sv.db}.Checkpoint(ctx)
 	return string(note), err
 }
 

@@ -199,30 +199,3 @@ func (x *seals) Collect(out chan<- prometheus.Metric) {
 	}
 	out <- prometheus.MustNewConstMetric(refusedDesc, prometheus.GaugeValue, refused)
 }
-
-// publicTrail is what everybody may have of the trail.
-type publicTrail struct{ db *storage.DB }
-
-// Checkpoint returns the newest signed checkpoint.
-func (x publicTrail) Checkpoint(ctx context.Context) ([]byte, error) {
-	c, err := x.db.LastCheckpoint(ctx)
-	if err != nil || c == nil {
-		return nil, err
-	}
-	return c.Note, nil
-}
-
-// Keys returns the keys that the trail tells of.
-func (x publicTrail) Keys(ctx context.Context) ([]string, error) { return x.db.KnownKeys(ctx) }
-
-// Tile returns hashes of the log.
-func (x publicTrail) Tile(ctx context.Context, level int, n int64, width int) ([]byte, error) {
-	size, err := x.db.LogSize(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if level > 6 || n > size>>merkle.Height || (n*merkle.Width+int64(width))<<(merkle.Height*level) > size {
-		return nil, engine.ErrNotFound
-	}
-	return merkle.Tile(ctx, x.db.Hashes(ctx), level, n, width)
-}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +53,7 @@ type matrixWorld struct {
 	list      twoMonths // archived, with the cancelled project on it
 	need      asked     // accepted into the draft, and its proposer has been told
 	evidence  string
+	entry     string // the newest about the cancelled project
 	notWords  string // no field takes it
 }
 
@@ -67,6 +69,7 @@ func newMatrixWorld(t *testing.T, db *storage.DB) *matrixWorld {
 		if door, err = auth.New(auth.Config{Engine: o.Engine, Store: db, Now: o.Now}); err != nil {
 			t.Fatal(err)
 		}
+		o.Trail = storage.Trail{DB: db}
 		o.Console = &console.Options{Tray: kept, Door: door,
 			Compare: func(*engine.Workflow, *engine.Workflow) []console.Difference { return nil },
 			Verify: func(ctx context.Context, project engine.ProjectID, progress func(int64)) (console.Verification, error) {
@@ -114,6 +117,16 @@ func newMatrixWorld(t *testing.T, db *storage.DB) *matrixWorld {
 	h.mu.Lock()
 	h.now = local("2026-09-28 10:00")
 	h.mu.Unlock()
+	if _, err := storagetest.Sign(t.Context(), db, filepath.Join(t.TempDir(), "signing"), h.now, func(key string) error {
+		return h.engine.Note(t.Context(), operator, engine.ActionCheckpointKey, map[string]any{"key": key})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	trail, err := h.engine.Trail(t.Context(), operator, engine.EntryFilter{Subject: "project/" + w.cancelled.ID, Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.entry = trail.Items[0].ID
 	for login := range h.tokens {
 		if w.cookies[login], _, err = door.Admit(t.Context(), login, "test"); err != nil {
 			t.Fatal(err)
@@ -170,7 +183,15 @@ func (w *matrixWorld) ask(who, method, template string) string {
 		id, version = w.need.ID, w.need.Version
 	}
 	path := strings.NewReplacer(":id", id, ":project", w.cancelled.ID, ":evidence", w.evidence, ":milestone", "m1", ":objection", "o1", ":mark", "k1", ":workflow", "shishi",
-		":year", "2026", ":file", "none", ":ticket", "none", ":user", string(w.users["resident"].ID), ":unit", string(w.units["b1"].ID), ":delegation", "none").Replace(template)
+		":year", "2026", ":file", "none", ":ticket", "none", ":user", string(w.users["resident"].ID), ":unit", string(w.units["b1"].ID), ":delegation", "none", ":entry", w.entry).Replace(template)
+	switch template {
+	case "/trail/proof.json":
+		path += "?entry=" + w.entry
+	case "/api/v1/audit/bundle":
+		path += "?unit=b1"
+	case "/api/v1/audit/entries": // behind the refusals of everybody who asked for a bundle
+		path += "?limit=200"
+	}
 	var a answer
 	if strings.HasPrefix(template, "/api/") || strings.HasPrefix(template, "/docs") || strings.HasSuffix(template, "z") && strings.Count(template, "/") == 1 {
 		if strings.HasSuffix(template, "/years/:year") { // the kind that has years

@@ -129,6 +129,8 @@ var accessTable = map[route]access{
 	{"GET", "/api/v1/deliveries"}:                                 signedIn,
 	{"POST", "/api/v1/deliveries/replays"}:                        signedIn,
 	{"GET", "/api/v1/audit/entries"}:                              signedIn,
+	{"GET", "/api/v1/audit/entries/:entry/proof"}:                 signedIn,
+	{"GET", "/api/v1/audit/bundle"}:                               signedIn,
 	{"GET", "/api/v1/workflows"}:                                  signedIn,
 	{"GET", "/api/v1/workflows/:workflow"}:                        signedIn,
 	{"GET", "/api/v1/workflows/:workflow/simulation"}:             signedIn,
@@ -265,7 +267,7 @@ func (s *Server) build() error {
 	g.GET("/api/v1/openapi.json", s.openapi)
 	doc := humagin.NewWithGroup(e, g.Group(prefix), humaConfig())
 	v1.Register(doc, v1.Options{Engine: s.o.Engine, Reader: s.o.Reader, Files: s.o.Files, Graph: s.o.Graph, Now: s.o.Now, Notifier: s.o.Notifier,
-		Scores: s.scores, Body: s.o.Limits.Body, Upload: s.o.Limits.Upload})
+		Scores: s.scores, Trail: s.trail(), Body: s.o.Limits.Body, Upload: s.o.Limits.Upload})
 
 	var err error
 	if s.document, err = json.MarshalIndent(doc.OpenAPI(), "", "  "); err != nil {
@@ -282,6 +284,7 @@ func (s *Server) layConsole(e *gin.Engine) error {
 	o := *s.o.Console
 	o.Engine, o.Reader, o.Files, o.Graph, o.Notifier = s.o.Engine, s.o.Reader, s.o.Files, s.o.Graph, s.o.Notifier
 	o.Scores, o.ParseSheet = s.scores, s.o.ParseSheet
+	o.Trail = s.trail()
 	o.Now, o.Log, o.Upload, o.Allow = s.o.Now, s.o.Log, s.o.Limits.Upload, s.limiter.allow
 	var err error
 	if s.console, err = console.New(o); err != nil {

@@ -10,19 +10,25 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"bihuan/api/problem"
+	"bihuan/api/proof"
 	"bihuan/engine"
 )
 
-// Trail is what everybody may have of the trail: the newest checkpoint, the keys that sign checkpoints, and the hashes
-// of the Merkle log. Nothing of it tells what an entry says: entries hold random ids, so that nobody can guess one and
-// compare.
+// Trail is the Merkle log. Everybody may have the newest checkpoint, the keys that sign checkpoints, and the hashes:
+// nothing of these tells what an entry says, because entries hold random ids, so that nobody can guess one and compare.
+// Proofs and bundles, which do, are for those who may see what they are about.
 type Trail interface {
-	// Checkpoint returns the newest signed checkpoint, nil if there is none yet.
-	Checkpoint(ctx context.Context) ([]byte, error)
-	// Keys returns the public keys, the oldest first.
-	Keys(ctx context.Context) ([]string, error)
+	proof.Log
 	// Tile returns the first width hashes of a tile, or engine.ErrNotFound where the log is not that large.
 	Tile(ctx context.Context, level int, n int64, width int) ([]byte, error)
+}
+
+// trail is the log for proofs, nil if there is none.
+func (s *Server) trail() proof.Log {
+	if s.o.Trail == nil {
+		return nil
+	}
+	return s.o.Trail
 }
 
 // layTrail lays the read-only log as C2SP tlog-tiles has it, under /audit, without the entries.

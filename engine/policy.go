@@ -16,6 +16,7 @@ var officePolicy = map[string]Role{
 	"publish":       Admin, "repin": Admin, "load_calendar": Admin,
 	"channel": Admin, "settings": Admin, "wording": Admin, "replay": Admin,
 	"grant": Security, "revoke": Security,
+	"export_trail_bundle": Inspector,
 }
 
 // sharedPolicy says which actions either of several offices may begin and another of them has to end.

@@ -46,7 +46,8 @@ func TestEveryActionHasItsRow(t *testing.T) {
 	}
 }
 
-// No role is a superuser: of the three offices (三员) none does another's, and none decides anything about a project.
+// No role is a superuser: of the three offices (三员) none does another's, and none decides anything about a project. The
+// inspector reads, and takes the trail away.
 func TestNoRoleIsASuperuser(t *testing.T) {
 	offices := map[engine.Role]int{}
 	for _, p := range engine.Policies() {
@@ -62,7 +63,7 @@ func TestNoRoleIsASuperuser(t *testing.T) {
 			}
 		}
 	}
-	if offices[engine.Admin] == 0 || offices[engine.Security] != 2 || offices[engine.Inspector] != 0 {
+	if offices[engine.Admin] == 0 || offices[engine.Security] != 2 || offices[engine.Inspector] != 1 {
 		t.Errorf("actions by office: %v", offices)
 	}
 }

@@ -192,6 +192,7 @@ type Scope struct {
 // EntryFilter selects entries, newest first unless OldestFirst.
 type EntryFilter struct {
 	Scope       *Scope
+	ID          string // only this one
 	Subject     string // kind/id
 	Actor       UserID
 	Unit        UnitID // the unit and everything under it

@@ -71,6 +71,12 @@ func (db *DB) entryQuery(ctx context.Context, f engine.EntryFilter, limit int) (
 			return "", nil, false, err
 		}
 	}
+	if f.ID != "" {
+		if !canonicalID(f.ID) {
+			return "", nil, false, nil
+		}
+		w.and("e.id = ?", f.ID)
+	}
 	if f.Subject != "" {
 		w.and("e.subject = ?", f.Subject)
 	}

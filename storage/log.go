@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -79,17 +80,32 @@ func (db *DB) LogSize(ctx context.Context) (size int64, err error) {
 	return size, nil
 }
 
+// Leaves returns the places of entries in the log by their ids; an entry that has not been sealed yet is missing.
+func (db *DB) Leaves(ctx context.Context, ids []string) (map[string]int64, error) {
+	out := make(map[string]int64, len(ids))
+	for batch := range slices.Chunk(ids, planBatch) {
+		var rows []leafRow
+		if err := db.reader(ctx).Raw("SELECT idx, entry_id FROM log_leaves WHERE entry_id IN ?", batch).Scan(&rows).Error; err != nil {
+			return nil, fmt.Errorf("log: %w", err)
+		}
+		for _, r := range rows {
+			out[r.EntryID] = r.Idx
+		}
+	}
+	return out, nil
+}
+
 // LeafOf returns the place of an entry in the log, -1 if it has not been sealed yet.
 func (db *DB) LeafOf(ctx context.Context, entry string) (int64, error) {
 	if !canonicalID(entry) {
 		return -1, nil
 	}
-	var found []int64
-	if err := db.reader(ctx).Raw("SELECT idx FROM log_leaves WHERE entry_id = ?", entry).Scan(&found).Error; err != nil {
-		return 0, fmt.Errorf("log: %w", err)
+	found, err := db.Leaves(ctx, []string{entry})
+	if err != nil {
+		return 0, err
 	}
-	if len(found) == 0 {
-		return -1, nil
+	if idx, ok := found[entry]; ok {
+		return idx, nil
 	}
-	return found[0], nil
+	return -1, nil
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"bihuan/api/auth"
+	"bihuan/api/proof"
 	"bihuan/api/upload"
 	"bihuan/engine"
 	"bihuan/engine/score"
@@ -97,6 +98,7 @@ type Options struct {
 	// Verify looks at the trail and the rows that it explains, of one project or ("") of all; progress hears of the
 	// entries read. storage's Verify does it.
 	Verify func(ctx context.Context, project engine.ProjectID, progress func(entries int64)) (Verification, error)
+	Trail  proof.Log   // nil: pages say nothing about proofs
 	Scores *score.Desk // what the 考核 is asked of
 	// ParseSheet reads a score sheet that somebody wants to try; its mistakes know their sentences.
 	ParseSheet func(name string, source []byte) (*score.Sheet, error)
@@ -122,6 +124,7 @@ type Console struct {
 	// turn is that of the verification of everything, checking holds one while a project is verified.
 	turn     turn
 	checking chan struct{}
+	bundling chan struct{} // holds one for each bundle on its way
 }
 
 // New makes a console; it fails when a template is broken.
@@ -138,7 +141,7 @@ func New(o Options) (*Console, error) {
 	if o.Upload <= 0 {
 		o.Upload = 32 << 20
 	}
-	c := &Console{Options: o, names: newNames(o.Reader, o.Now), origin: http.NewCrossOriginProtection(), reading: make(chan struct{}, maxReading), checking: make(chan struct{}, 1)}
+	c := &Console{Options: o, names: newNames(o.Reader, o.Now), origin: http.NewCrossOriginProtection(), reading: make(chan struct{}, maxReading), checking: make(chan struct{}, 1), bundling: make(chan struct{}, maxBundling)}
 	var err error
 	if c.assets, err = loadAssets(); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -148,6 +151,9 @@ func New(o Options) (*Console, error) {
 	}
 	return c, nil
 }
+
+// maxBundling is how many bundles one process sends at a time: each holds a connection to the database until it is sent.
+const maxBundling = 2
 
 // Route is one of the console's addresses.
 type Route struct {
@@ -264,6 +270,10 @@ var routes = []Route{
 	{"GET", "/trail", false, false, (*Console).trail},
 	{"GET", "/trail.csv", false, false, (*Console).trailCSV},
 	{"GET", "/trail.xlsx", false, false, (*Console).trailXLSX},
+	{"GET", "/trail/proof.json", false, false, (*Console).trailProof},
+	{"GET", "/trail/checkpoint.txt", false, false, (*Console).trailCheckpoint},
+	{"GET", "/trail/bundle.zip", false, false, (*Console).trailBundle},
+	{"GET", "/projects/:id/bundle.zip", false, false, (*Console).projectBundle},
 	{"GET", "/trail/verify", false, false, (*Console).verifyPage},
 	{"POST", "/trail/verify", false, false, (*Console).verifyAll},
 	{"GET", "/trail/verify/progress", false, false, (*Console).verifyProgress},

@@ -22,6 +22,7 @@ type entryView struct {
 	Seq             int64
 	Sound           bool // its hash was recomputed from its bytes just now
 	Data            string
+	Place           *placeView // in the Merkle log; nil where no page asks
 }
 
 // told is what entries say beyond the state, as far as a sentence needs it.

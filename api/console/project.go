@@ -52,6 +52,7 @@ type projectView struct {
 	EntryCount              int
 	Certificate             string // address of the 销号单, once there is one
 	Sound, Whole            bool
+	Proof                   *proofView // nil without a log
 }
 
 type pair struct{ Name, Text string }
@@ -225,6 +226,9 @@ func (c *Console) showProject(v *visit, p *engine.Project, status int, a *attemp
 		view.Needs = append(view.Needs, c.needRow(v, &needs.Items[i]))
 	}
 	c.addRecords(v, p, w, past.entries, &view)
+	if err := c.proveProject(v, p, &view); err != nil {
+		return err
+	}
 	coming, err := c.Engine.Coming(v.ctx, p)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ type trailView struct {
 	Oldest  bool
 	Error   string
 	Rows    []entryView
+	Proof   *proofView
 	Sound   int // rows whose hash was recomputed just now and equals
 	More    string
 	First   string
@@ -251,6 +252,9 @@ func (c *Console) trail(v *visit) error {
 			}
 			view.Rows = append(view.Rows, row)
 		}
+		if view.Proof, err = c.placed(v, view.Rows); err != nil {
+			return err
+		}
 		if page.Next != "" {
 			view.More = f.address("/trail", "after", page.Next)
 		}
@@ -262,6 +266,13 @@ func (c *Console) trail(v *visit) error {
 		return err
 	}
 	if view.Units, err = c.unitChoices(v, f.Unit); err != nil {
+		return err
+	}
+	inspected, err := c.inspectedUnits(v)
+	if err != nil {
+		return err
+	}
+	if err := c.offerPart(v, view.Proof, engine.Part{}, partForm{Action: "/trail/bundle.zip", Units: inspected}); err != nil {
 		return err
 	}
 	for _, a := range actions {

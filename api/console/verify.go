@@ -49,6 +49,7 @@ type verdictView struct {
 	Checked         []countedView
 	Log             string
 	Started         string
+	By              string // who had it run
 	Took            string
 	Findings        []findingView
 	More, Hidden    int
@@ -155,7 +156,7 @@ func (c *Console) verification(v *visit, project engine.ProjectID, progress func
 		return verdictView{}, noteErr
 	}
 	out := verdictView{Class: "g", Icon: "shield-check", Title: v.t("console.verify.intact"), Detail: v.t("console.verify.intact_detail"), Log: r.Log,
-		Started: c.moment(r.Started), Took: r.Finished.Sub(r.Started).Round(time.Millisecond).String(), More: r.More}
+		Started: r.Started.In(c.Engine.Site.Location).Format("2006-01-02 15:04:05"), By: c.names.user(v, v.actor.ID), Took: r.Finished.Sub(r.Started).Round(time.Millisecond).String(), More: r.More}
 	if n := len(r.Findings) + r.More; n > 0 {
 		out.Class, out.Icon, out.Title, out.Detail = "r", "alert-circle", v.t("console.verify.tampered", "n", n), v.t("console.verify.tampered_detail")
 	}

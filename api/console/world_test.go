@@ -28,6 +28,7 @@ import (
 	"bihuan/examples/plan"
 	"bihuan/storage"
 	"bihuan/storage/files"
+	"bihuan/storage/storagetest"
 	"bihuan/workflows"
 )
 
@@ -43,6 +44,7 @@ type world struct {
 	console *Console
 	info    *request.Info
 	now     *time.Time
+	signing string // folder of the key
 
 	notifier *notify.Notifier
 	hub      *notify.Hub
@@ -241,7 +243,11 @@ func build(dir string, withSeats bool) (*world, error) {
 		return nil, err
 	}
 	fake := door{house, e}
-	o := Options{Notifier: notifier, Live: hub, Engine: e, Reader: db, Files: kept, Tray: kept, Door: fake, Views: db, Graph: workflows.Graph, Compare: compare, Now: e.Now,
+	w := &world{notifier: notifier, hub: hub, engine: e, db: db, people: played.people, items: page.Items, signing: filepath.Join(dir, "signing"), now: now}
+	if _, err := w.sign(ctx); err != nil {
+		return nil, err
+	}
+	o := Options{Trail: storage.Trail{DB: db}, Notifier: notifier, Live: hub, Engine: e, Reader: db, Files: kept, Tray: kept, Door: fake, Views: db, Graph: workflows.Graph, Compare: compare, Now: e.Now,
 		Scores: score.NewDesk(e, db, e.Now, workflows.Sheets()), ParseSheet: workflows.ParseSheet, Site: "示例城市学院党委",
 		Verify: func(ctx context.Context, project engine.ProjectID, progress func(int64)) (Verification, error) {
 			r, err := db.Verify(ctx, storage.VerifyOptions{Project: project, Progress: progress})
@@ -266,7 +272,15 @@ func build(dir string, withSeats bool) (*world, error) {
 	})
 	c.Register(router)
 	router.NoRoute(c.NotFound)
-	return &world{notifier: notifier, hub: hub, engine: e, db: db, people: played.people, items: page.Items, router: router, console: c, info: &request.Info{ID: "test", Lang: "zh-CN", Log: c.Log}, now: now}, nil
+	w.router, w.console, w.info = router, c, &request.Info{ID: "test", Lang: "zh-CN", Log: c.Log}
+	return w, nil
+}
+
+// sign has a checkpoint signed over everything that has come, as serve does once a minute.
+func (w *world) sign(ctx context.Context) ([]byte, error) {
+	return storagetest.Sign(ctx, w.db, w.signing, w.engine.Now(), func(key string) error {
+		return w.engine.Note(ctx, engine.Operator(), engine.ActionCheckpointKey, map[string]any{"key": key})
+	})
 }
 
 // shared is a world that tests only read; it is built once.

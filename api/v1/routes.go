@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"bihuan/api/proof"
 	"bihuan/api/upload"
 	"bihuan/engine"
 	"bihuan/engine/score"
@@ -24,8 +25,9 @@ type Options struct {
 	Graph  func(w *engine.Workflow, lang string) string
 	Scores *score.Desk
 	Now    func() time.Time
-	Body   int64 // largest JSON body in bytes
-	Upload int64 // largest uploaded file in bytes
+	Body   int64     // largest JSON body in bytes
+	Upload int64     // largest uploaded file in bytes
+	Trail  proof.Log // nil: there are no proofs
 	// Notifier tries channels out; nil: there is nobody to do it.
 	Notifier Notifier
 }
@@ -106,6 +108,8 @@ func Register(api huma.API, o Options) {
 	h.registerChannels(api, op)
 
 	huma.Register(api, op(get, "/audit/entries", "list-entries", "审计记录 Query the trail"), h.entries)
+	huma.Register(api, op(get, "/audit/entries/{entry}/proof", "get-proof", "一条记录的存在证明 What proves that an entry stands in the signed log"), h.proof)
+	huma.Register(api, bundleOperation(op(get, "/audit/bundle", "export-trail", "导出审计材料 Take the trail, or a part of it, away as a file that verifies by itself; the export is an entry")), h.bundle)
 	huma.Register(api, op(get, "/workflows", "list-workflows", "流程 List the workflows"), h.workflows)
 	huma.Register(api, op(get, "/workflows/{workflow}", "get-workflow", "流程定义 One definition, with its diagram"), h.workflow)
 	huma.Register(api, op(get, "/workflows/{workflow}/years/{year}", "get-year", "年度一览 Which unit has its project of the year, which has none"), h.year)

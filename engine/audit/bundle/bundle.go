@@ -34,6 +34,7 @@ const (
 	Everything = "everything"
 	OneUnit    = "unit"
 	OneProject = "project"
+	OneEntry   = "entry" // of a Proof
 )
 
 // Members of the archive.

@@ -1,0 +1,170 @@
+// Package proof hands out what proves the trail elsewhere, for the JSON API and the pages alike: where entries stand in
+// the Merkle log, the newest checkpoint that covers them, inclusion proofs, and parts of the trail as bundles.
+package proof
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"bihuan/engine"
+	"bihuan/engine/audit"
+	"bihuan/engine/audit/bundle"
+	"bihuan/engine/audit/merkle"
+)
+
+// Log is the Merkle log as answers need it.
+type Log interface {
+	// Checkpoint returns the newest signed checkpoint, nil if there is none yet.
+	Checkpoint(ctx context.Context) ([]byte, error)
+	// Keys returns the public keys, the oldest first.
+	Keys(ctx context.Context) ([]string, error)
+	// Leaves returns the places of entries by their ids; one that has not been sealed yet is missing.
+	Leaves(ctx context.Context, ids []string) (map[string]int64, error)
+	// Inclusion proves that the entry at a place stands in the log with size entries.
+	Inclusion(ctx context.Context, size, index int64) (merkle.Proof, error)
+	// Bundle writes a part of the trail as a file that verifies by itself, and in a part of it what proves that it
+	// continues the known checkpoints. It reads one consistent state.
+	Bundle(ctx context.Context, w io.Writer, part engine.Part, known []merkle.Checkpoint) error
+}
+
+// Newest is the newest checkpoint.
+type Newest struct {
+	merkle.Checkpoint
+	Note []byte
+	By   string // name and hash of the key that signed it, the last if there are several
+}
+
+// NewestOf returns the newest checkpoint, nil if there is no log or nothing was signed yet.
+func NewestOf(ctx context.Context, log Log) (*Newest, error) {
+	if log == nil {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	note, err := log.Checkpoint(ctx)
+	if err != nil || note == nil {
+		return nil, err
+	}
+	c, err := merkle.Parse(note, nil)
+	if !errors.Is(err, merkle.ErrSignature) { // without keys here; whoever keeps it has them
+		return nil, err
+	}
+	n := &Newest{Checkpoint: c, Note: note}
+	keys, err := log.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		if k, err := merkle.ParseKeys(key); err == nil {
+			if _, err := merkle.Parse(note, k); err == nil {
+				n.By = key[:strings.LastIndexByte(key, '+')]
+			}
+		}
+	}
+	return n, nil
+}
+
+// Covers tells whether the checkpoint covers the entry at a place of the log.
+func (n *Newest) Covers(index int64) bool { return n != nil && index < n.Size }
+
+// Of proves that an entry stands in the log that the newest checkpoint signs.
+func Of(ctx context.Context, log Log, e *engine.EntryRow) (*bundle.Proof, error) {
+	newest, err := NewestOf(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	uncovered := &engine.Error{Kind: engine.Blocked, Key: "proof.uncovered"}
+	if newest == nil {
+		return nil, uncovered
+	}
+	places, err := log.Leaves(ctx, []string{e.ID})
+	if err != nil {
+		return nil, err
+	}
+	index, sealed := places[e.ID]
+	if !sealed || !newest.Covers(index) {
+		return nil, uncovered
+	}
+	p := &bundle.Proof{Format: bundle.ProofFormat, Entry: string(e.Bytes), Leaf: audit.HashEntry(e.Bytes), Index: index, Checkpoint: string(newest.Note)}
+	hashes, err := log.Inclusion(ctx, newest.Size, index)
+	if err != nil {
+		return nil, err
+	}
+	p.Proof = hashes
+	p.Keys, err = log.Keys(ctx)
+	return p, err
+}
+
+// JSON is a proof as a file.
+func JSON(p *bundle.Proof) ([]byte, error) {
+	b, err := json.MarshalIndent(p, "", "  ")
+	return append(b, '\n'), err
+}
+
+// Entry returns the entry with an id within the actor's scope; any other is as absent as one that does not exist.
+func Entry(ctx context.Context, e *engine.Engine, who engine.Actor, id string) (engine.EntryRow, error) {
+	page, err := e.Trail(ctx, who, engine.EntryFilter{ID: id, Limit: 1})
+	if err != nil {
+		return engine.EntryRow{}, err
+	}
+	if id == "" || len(page.Items) != 1 {
+		return engine.EntryRow{}, &engine.Error{Kind: engine.NotFound, Key: "proof.unknown"}
+	}
+	return page.Items[0], nil
+}
+
+// Known reads the checkpoints that somebody kept and sends along; a text without any is refused.
+func Known(text string) ([]merkle.Checkpoint, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	notes := merkle.Cut([]byte(text))
+	if len(notes) == 0 || len(notes) > maxKnown {
+		return nil, &engine.Error{Kind: engine.Invalid, Field: "known", Key: "proof.not_known", Args: map[string]any{"limit": maxKnown}}
+	}
+	out := make([]merkle.Checkpoint, len(notes))
+	for i, note := range notes {
+		c, err := merkle.Parse(note, nil)
+		if !errors.Is(err, merkle.ErrSignature) || c.Size == 0 {
+			return nil, &engine.Error{Kind: engine.Invalid, Field: "known", Key: "proof.not_known", Args: map[string]any{"limit": maxKnown}, Err: err}
+		}
+		out[i] = c
+	}
+	return out, nil
+}
+
+// maxKnown is how many kept checkpoints one bundle is proved against.
+const maxKnown = 20
+
+// FileName names the bundle of a part that is called name. What is no letter, digit or dash of ASCII is left out of it.
+func FileName(name string, at time.Time) string {
+	name = strings.Map(func(r rune) rune {
+		if r == '-' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, name)
+	return "audit-" + name + "-" + at.Format("20060102-1504") + ".zip"
+}
+
+// Begin lets the actor take a part of the trail away, if they may: it decides, and records the export, which so is an
+// entry before its first byte leaves. It returns the part as Log.Bundle takes it.
+func Begin(ctx context.Context, log Log, e *engine.Engine, who engine.Actor, part engine.Part) (engine.Part, error) {
+	part, err := e.MayExportTrail(ctx, who, part)
+	if err != nil {
+		return part, err
+	}
+	if log == nil {
+		return part, &engine.Error{Kind: engine.NotFound, Key: "proof.unknown"}
+	}
+	said := map[string]any{"scope": bundle.Everything}
+	switch {
+	case part.Project != "":
+		said["scope"], said["project"] = bundle.OneProject, part.Project
+	case part.Unit != "":
+		said["scope"], said["unit"] = bundle.OneUnit, part.Unit
+	}
+	return part, e.Note(ctx, who, "export_trail_bundle", said)
+}

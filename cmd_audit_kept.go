@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/xuri/excelize/v2"
+
+	"bihuan/engine/audit/merkle"
+	"bihuan/storage"
+)
+
+// Bounds of a workbook in bytes that is looked through for a checkpoint.
+const (
+	maxKeptFile  = 64 << 20
+	maxKeptUnzip = 1 << 30
+	maxKeptXML   = 64 << 20 // beyond it a part is read from a temporary file
+)
+
+// keptNotes returns the checkpoints in a file that somebody kept: the note as it was signed, a mail or anything else that
+// holds it, or an exported workbook. A file without any is returned as it is, for whoever says what is wrong with it.
+func keptNotes(name string) ([]storage.Known, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxKeptFile {
+		return nil, line("verify.kept_large", "file", name)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.HasPrefix(text, []byte("PK")) {
+		if text, err = workbookText(text); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	notes := merkle.Cut(text)
+	if len(notes) == 0 {
+		return []storage.Known{{Name: name, Note: text}}, nil
+	}
+	out := make([]storage.Known, len(notes))
+	for i, note := range notes {
+		out[i] = storage.Known{Name: name, Note: note}
+		if i > 0 {
+			out[i].Name = fmt.Sprintf("%s (%d)", name, i+1)
+		}
+	}
+	return out, nil
+}
+
+// workbookText returns the first cell of each row of a workbook's sheets, a line each.
+func workbookText(b []byte) ([]byte, error) {
+	f, err := excelize.OpenReader(bytes.NewReader(b), excelize.Options{UnzipSizeLimit: maxKeptUnzip, UnzipXMLSizeLimit: maxKeptXML})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	var out strings.Builder
+	for _, sheet := range f.GetSheetList() {
+		rows, err := f.Rows(sheet)
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			cells, err := rows.Columns()
+			if err != nil {
+				return nil, err
+			}
+			if len(cells) > 0 {
+				out.WriteString(cells[0])
+			}
+			out.WriteByte('\n')
+		}
+		if err := errors.Join(rows.Error(), rows.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return []byte(out.String()), nil
+}
+
+// readKept reads checkpoints that somebody kept, whoever signed them.
+func readKept(name string) ([]merkle.Point, error) {
+	notes, err := keptNotes(name)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]merkle.Point, len(notes))
+	for i, k := range notes {
+		c, err := merkle.Parse(k.Note, nil)
+		if err != nil && !errors.Is(err, merkle.ErrSignature) || c.Size == 0 {
+			return nil, fmt.Errorf("%s: %w", k.Name, err)
+		}
+		out[i] = merkle.Point{Name: k.Name, Checkpoint: c}
+	}
+	return out, nil
+}

@@ -1,0 +1,75 @@
+package bundle
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"bihuan/engine/audit"
+	"bihuan/engine/audit/merkle"
+)
+
+// ProofFormat is the version of the format of a proof.
+const ProofFormat = "bihuan-proof/1"
+
+// Proof shows that one entry stands in the log that a checkpoint signs. It is a file of its own, as JSON.
+type Proof struct {
+	Format     string         `json:"format"`
+	Entry      string         `json:"entry"`      // the exact bytes that are hashed
+	Leaf       audit.Digest   `json:"leaf"`       // their hash, as audit.HashEntry has it
+	Index      int64          `json:"index"`      // place in the log, from 0
+	Proof      []audit.Digest `json:"proof"`      // inclusion, as RFC 6962 has it
+	Checkpoint string         `json:"checkpoint"` // the signed note
+	Keys       []string       `json:"keys"`       // the public keys that the trail tells of
+}
+
+// VerifyProof verifies a proof as Verify does a bundle: its manifest says Entry.
+func VerifyProof(b []byte, opt Options) (Report, error) {
+	var p Proof
+	r := Report{Findings: []audit.Finding{}}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return r, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	if p.Format != ProofFormat {
+		return r, ErrFormat
+	}
+	note := func(subject, check, format string, args ...any) {
+		r.Findings = append(r.Findings, audit.Finding{Subject: subject, Check: check, Detail: fmt.Sprintf(format, args...)})
+	}
+	r.Checked = Checked{Entries: 1, Subjects: 1, Proofs: 1, Checkpoints: 1, Known: int64(len(opt.Known))}
+	keys := opt.Keys
+	for i := 0; len(opt.Keys) == 0 && i < len(p.Keys); i++ {
+		k, err := merkle.ParseKeys(p.Keys[i])
+		if err != nil {
+			note(merkle.Subject, merkle.CheckSignature, "%v", err)
+		}
+		keys = append(keys, k...)
+	}
+	e, err := audit.Parse([]byte(p.Entry))
+	if err != nil {
+		return r, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	r.Manifest = Manifest{Format: p.Format, Log: e.Log, Scope: OneEntry, ID: e.ID, Entries: 1}
+	c, err := merkle.Parse([]byte(p.Checkpoint), keys)
+	if err != nil {
+		note(merkle.Subject, merkle.CheckSignature, "the checkpoint: %v", err)
+		return r, nil
+	}
+	r.Checkpoint, r.Manifest.Size = &c, c.Size
+	leaf := audit.HashEntry([]byte(p.Entry))
+	if installation, _ := merkle.SplitLog(e.Log); installation != c.Installation() {
+		note(e.Subject, CheckProof, "the checkpoint belongs to the log %s, the entry to %s", c.Log, e.Log)
+	} else if leaf != p.Leaf || p.Index < 0 || p.Index >= c.Size || !merkle.CheckInclusion(p.Proof, c.Size, c.Root, p.Index, leaf) {
+		note(e.Subject, CheckProof, "nothing proves that the entry stands at the place %d of the signed log", p.Index)
+	}
+	for _, k := range opt.Known {
+		switch {
+		case k.Installation() != c.Installation():
+			return r, fmt.Errorf("%s: %w", k.Name, errForeign)
+		case k.Size == c.Size && k.Root != c.Root:
+			note(merkle.Subject, merkle.CheckRoot, "%s: %s", k.Name, k.Unlike(c.Size, c.Root))
+		case k.Size != c.Size:
+			r.Undecided = append(r.Undecided, fmt.Sprintf("a proof of one entry does not say whether its checkpoint continues %s: take a bundle", k.Name))
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,75 @@
+package merkle
+
+import (
+	"bytes"
+	"encoding/binary"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf16"
+)
+
+// TestCut: whatever people keep a checkpoint in, the note comes out as it was signed; and what somebody changed in it is
+// not mended.
+func TestCut(t *testing.T) {
+	s, m := openSigner(t, filepath.Join(t.TempDir(), "signing")), new(memory)
+	m.grow(t, 3)
+	note, _ := sign(t, s, m)
+	keys, err := ParseKeys(s.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := string(note)
+	units := utf16.Encode([]rune("\ufeff" + n))
+	wide := make([]byte, 2*len(units))
+	for i, u := range units {
+		binary.LittleEndian.PutUint16(wide[2*i:], u)
+	}
+	tests := map[string]string{
+		"as it was signed":             n,
+		"without the last line's end":  strings.TrimSpace(n),
+		"lines of Windows":             strings.ReplaceAll(n, "\n", "\r\n"),
+		"with a mark in front":         "\ufeff" + n,
+		"in a mail":                    "各位：\n\n审计检查点（保留本邮件）：\n" + n + "\n本邮件由系统发出。\nhttps://example.edu/notices\n",
+		"quoted in an answer":          "> 原文：\n> " + strings.ReplaceAll(n, "\n", "\n> "),
+		"blank lines between":          strings.ReplaceAll(n, "\n", "\r\n\r\n"),
+		"without the blank line":       strings.ReplaceAll(n, "\n\n", "\n"),
+		"indented":                     "  " + strings.ReplaceAll(n, "\n", "\n\u3000"),
+		"a cell copied with its marks": "\"" + n + "\"",
+		"in one line":                  strings.Join(strings.Fields(n), " "),
+		"the dash of an old editor":    strings.ReplaceAll(n, "— ", "\xa1\xaa "),
+		"another dash":                 strings.ReplaceAll(n, "— ", "-- "),
+		"saved as Unicode":             string(wide),
+	}
+	for name, text := range tests {
+		got := Cut([]byte(text))
+		if len(got) != 1 || !bytes.Equal(got[0], note) {
+			t.Errorf("%s: %q", name, got)
+			continue
+		}
+		if _, err := Parse(got[0], keys); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := Cut([]byte("9 点\n" + n + "10 点\n" + n)); len(got) != 2 || !bytes.Equal(got[1], note) {
+		t.Errorf("of two there are %d", len(got))
+	}
+	for _, text := range []string{"", "nonsense", "bihuan/", n[:len(n)/2], strings.ReplaceAll(n, "time ", "")} {
+		if got := Cut([]byte(text)); len(got) != 0 {
+			t.Errorf("%q holds %q", text, got)
+		}
+	}
+	// Whatever letter somebody changes, the signature does not hold any more, or nothing is found at all.
+	for i, c := range note {
+		if c == ' ' || c == '\n' || c >= 0x80 { // white space and the dash are what Cut mends
+			continue
+		}
+		changed := bytes.Clone(note)
+		changed[i] = map[bool]byte{true: '1', false: '2'}[c != '1']
+		for _, got := range Cut(changed) {
+			if _, err := Parse(got, keys); err == nil && !bytes.Equal(got, note) {
+				t.Errorf("with byte %d changed it is believed: %q", i, got)
+			}
+		}
+	}
+}
