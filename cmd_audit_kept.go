@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"bihuan/engine"
 	"bihuan/engine/audit/merkle"
 	"bihuan/storage"
 )
@@ -98,4 +100,13 @@ func readKept(name string) ([]merkle.Point, error) {
 		out[i] = merkle.Point{Name: k.Name, Checkpoint: c}
 	}
 	return out, nil
+}
+
+// newestNote returns the newest checkpoint for whatever leaves the installation, nil if there is none.
+func newestNote(ctx context.Context, e *engine.Engine) ([]byte, error) {
+	db, ok := e.Store.(*storage.DB)
+	if !ok {
+		return nil, nil
+	}
+	return storage.Trail{DB: db}.Checkpoint(ctx)
 }

@@ -86,18 +86,22 @@ func (x *scoreCmd) Run(ctx context.Context, s *session) error {
 				table.Units = slices.DeleteFunc(table.Units, func(p score.Unit) bool { return p.ID != u.ID })
 			}
 		}
-		return x.show(s, t, other)
+		note, err := newestNote(ctx, e)
+		if err != nil {
+			return err
+		}
+		return x.show(s, t, other, note)
 	})
 }
 
-func (x *scoreCmd) show(s *session, t, other *score.Table) error {
+func (x *scoreCmd) show(s *session, t, other *score.Table, note []byte) error {
 	switch {
 	case x.XLSX != "":
 		f, err := os.Create(x.XLSX)
 		if err != nil {
 			return err
 		}
-		err = console.WriteScores(f, s.lang, t)
+		err = console.WriteScores(f, s.lang, t, note)
 		if closeErr := f.Close(); err == nil {
 			err = closeErr
 		}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -71,7 +72,11 @@ func (c *Console) book(v *visit, name string, write func(b *workbook.Book) error
 			err = closeErr
 		}
 	}()
-	if err := write(b); err != nil {
+	note, err := c.note(v)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(b), WriteCheckpoint(b, v.lang, note)); err != nil {
 		return err
 	}
 	c.attachment(v, name+".xlsx", workbook.MediaType)

@@ -7,6 +7,7 @@ import (
 
 	"bihuan/api/proof"
 	"bihuan/engine"
+	"bihuan/engine/workbook"
 )
 
 // placeView tells where an entry stands in the Merkle log, and what covers it.
@@ -211,11 +212,28 @@ func (c *Console) sendBundle(v *visit, part engine.Part, name string) error {
 	return c.Trail.Bundle(v.ctx, v.g.Writer, part, known)
 }
 
-// checkpointLines are what an export says of the trail: how to keep it, and the newest checkpoint line by line, so that
-// copying them out gives the file that "audit verify --known" takes. There are none while nothing was signed.
-func checkpointLines(lang string, note []byte) []string {
+// WriteCheckpoint adds a sheet with the newest checkpoint to a workbook, a line of it in each row: copied out as they are,
+// they are the file that "audit verify --known" takes, which takes the whole workbook, too. Without a note it adds none.
+func WriteCheckpoint(b *workbook.Book, lang string, note []byte) error {
 	if len(note) == 0 {
 		return nil
 	}
-	return append([]string{say(lang, "console.proof.sheet_why"), ""}, strings.Split(strings.TrimSuffix(string(note), "\n"), "\n")...)
+	t, err := b.Sheet(workbook.Sheet{Name: say(lang, "console.proof.sheet"), Columns: []workbook.Column{{Head: say(lang, "console.proof.sheet_why"), Width: 150}}})
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(note)) {
+		if err := t.Row(strings.TrimSuffix(line, "\n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note is the newest checkpoint as it was signed, nil if there is none.
+func (c *Console) note(v *visit) ([]byte, error) {
+	if c.Trail == nil {
+		return nil, nil
+	}
+	return c.Trail.Checkpoint(v.ctx)
 }

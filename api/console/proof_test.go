@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xuri/excelize/v2"
+
 	"bihuan/engine"
 	"bihuan/engine/audit/bundle"
 	"bihuan/engine/audit/merkle"
@@ -93,7 +95,7 @@ func TestProofFromThePage(t *testing.T) {
 	}
 
 	// What comes later is not covered yet, and says so; then it is, and what is taken away continues what was kept.
-	if err := w.engine.Note(ctx, engine.Actor{ID: w.people["wang"].ID, Grants: w.people["wang"].Grants}, "export", map[string]any{"what": "ledger"}); err != nil {
+	if err := w.engine.Note(ctx, engine.Actor{ID: w.people["wang"].ID, Grants: w.people["wang"].Grants, Via: engine.ViaConsole}, "export", map[string]any{"what": "ledger"}); err != nil {
 		t.Fatal(err)
 	}
 	late, err := w.engine.Trail(ctx, engine.Operator(), engine.EntryFilter{Actions: []string{"export"}, Limit: 1})
@@ -118,12 +120,18 @@ func TestProofFromThePage(t *testing.T) {
 	}
 	known := "&known=" + url.QueryEscape("留存：\r\n"+strings.ReplaceAll(kept.body, "\n", "\r\n"))
 	opt := bundle.Options{Keys: w.keys(t), Known: points(kept.body)}
-	units, err := w.db.Units(ctx)
-	if err != nil {
+	// There is another body beside the college, which its inspector does not inspect: everything is not hers to take.
+	if a := w.ask(t, "wang", "/trail/bundle.zip", nil); a.Code != http.StatusForbidden || !strings.Contains(a.body, "督查范围") {
+		t.Errorf("an inspector of a part takes everything: %d", a.Code)
+	}
+	if a := w.ask(t, "wang", "/trail/bundle.zip?unit=dz", nil); a.Code != http.StatusNotFound {
+		t.Errorf("an inspector takes another body's: %d", a.Code)
+	}
+	if _, err := w.engine.Grant(ctx, engine.Operator(), "wang", "dz", engine.Inspector); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{"/trail/bundle.zip?unit=": bundle.Everything, "/projects/" + string(p.ID) + "/bundle.zip?": bundle.OneProject,
-		"/trail/bundle.zip?unit=" + units[0].Code: bundle.OneUnit} {
+		"/trail/bundle.zip?unit=csxy": bundle.OneUnit} {
 		r := w.bundleOf(t, "wang", path+known, opt)
 		if len(r.Findings) > 0 || len(r.Undecided) > 0 || r.Manifest.Scope != want || r.Checked.Entries == 0 || r.Checked.Known != 1 {
 			t.Errorf("%s: %+v", path, r)
@@ -148,15 +156,34 @@ func TestProofFromThePage(t *testing.T) {
 	}
 }
 
-func TestCheckpointLines(t *testing.T) {
-	if got := checkpointLines("zh-CN", nil); got != nil {
-		t.Errorf("without a checkpoint: %q", got)
-	}
+// TestCheckpointOnWorkbooks: every workbook that leaves has the newest checkpoint on a sheet of its own, whose lines, copied
+// out, are the note that was signed.
+func TestCheckpointOnWorkbooks(t *testing.T) {
 	w := readWorld(t)
 	note := []byte(w.ask(t, "wang", "/trail/checkpoint.txt", nil).body)
-	for _, lang := range []string{"zh-CN", "en"} {
-		if got := merkle.Cut([]byte(strings.Join(checkpointLines(lang, note), "\r\n"))); len(got) != 1 || !bytes.Equal(got[0], note) {
-			t.Errorf("in %s: %q", lang, got)
+	running, err := w.engine.Lists(t.Context(), engine.Operator(), engine.ListFilter{State: []engine.ListState{engine.ListArchived}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang, sheet := range map[string]string{"zh-CN": "审计检查点", "en": "Checkpoint"} {
+		for _, path := range []string{"/ledger.xlsx", "/trail.xlsx?action=approve", "/scores.xlsx", "/marks.xlsx", "/lists/" + string(running.Items[0].ID) + "/bulletin.xlsx"} {
+			a := w.ask(t, "wang", path, nil, "Cookie", langCookie+"="+lang)
+			f, err := excelize.OpenReader(strings.NewReader(a.body))
+			if err != nil {
+				t.Fatalf("%s: %d, %v", path, a.Code, err)
+			}
+			rows, err := f.GetRows(sheet)
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				continue
+			}
+			var copied strings.Builder
+			for _, r := range rows {
+				copied.WriteString(strings.Join(r, "\t") + "\r\n")
+			}
+			if got := merkle.Cut([]byte(copied.String())); len(got) != 1 || !bytes.Equal(got[0], note) {
+				t.Errorf("%s: the sheet says %q", path, copied.String())
+			}
 		}
 	}
 }

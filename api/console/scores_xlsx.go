@@ -11,8 +11,9 @@ import (
 	"bihuan/engine/workbook"
 )
 
-// WriteScores writes scores as a workbook: the ranking, and every line with the entries behind it.
-func WriteScores(w io.Writer, lang string, t *score.Table) (err error) {
+// WriteScores writes scores as a workbook: the ranking, every line with the entries behind it, and the newest checkpoint
+// of the trail, which may be nil.
+func WriteScores(w io.Writer, lang string, t *score.Table, note []byte) (err error) {
 	say := func(key string, args ...any) string { return say(lang, key, args...) }
 	title := say("console.scores.title", "from", t.Book.From, "to", t.Book.To)
 	about := []string{say("console.scores.about", "name", t.Sheet.Name.In(lang), "version", t.Sheet.Version, "digest", t.Sheet.Digest,
@@ -82,6 +83,9 @@ func WriteScores(w io.Writer, lang string, t *score.Table) (err error) {
 			}
 		}
 	}
+	if err := WriteCheckpoint(b, lang, note); err != nil {
+		return err
+	}
 	_, err = b.WriteTo(w)
 	return err
 }
@@ -98,7 +102,11 @@ func (c *Console) scoresXLSX(v *visit) error {
 	if err := c.Engine.Note(v.ctx, v.actor, "export", map[string]any{"what": "scores", "format": "xlsx", "filter": values(q).Encode(), "rows": len(t.Units)}); err != nil {
 		return err
 	}
+	note, err := c.note(v)
+	if err != nil {
+		return err
+	}
 	c.attachment(v, fmt.Sprintf("scores-%s.xlsx", c.today()), workbook.MediaType)
 	v.g.Status(http.StatusOK)
-	return WriteScores(v.g.Writer, v.lang, t)
+	return WriteScores(v.g.Writer, v.lang, t, note)
 }
