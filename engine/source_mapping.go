@@ -67,7 +67,9 @@ func (e *Engine) KeepMapping(ctx context.Context, who Actor, kind string, unit U
 	var before any
 	if i := slices.IndexFunc(known, func(old SourceMapping) bool { return old.Shape == m.Shape }); i >= 0 {
 		old := known[i]
-		if !old.Forgotten && slices.Equal(old.Columns, m.Columns) {
+		// The header may say another month.
+		same := func(a, b SourceColumn) bool { return a.Index == b.Index && a.Field == b.Field }
+		if !old.Forgotten && slices.EqualFunc(old.Columns, m.Columns, same) {
 			return nil
 		}
 		m.ID, m.Version, before = old.ID, old.Version+1, old

@@ -18,8 +18,9 @@ import (
 
 // importView is the page on which a ledger is chosen.
 type importView struct {
-	Form  form
-	Steps []string
+	Form    form
+	Steps   []string
+	Sources []sourceView // whose columns are remembered
 }
 
 // maxReading is how many ledgers are read at the same time; each may take a hundred megabytes for a moment.
@@ -35,15 +36,19 @@ func (c *Console) importPage(v *visit) error {
 
 func (c *Console) showImport(v *visit, status int, f form) error {
 	view := importView{Form: f}
-	for _, k := range []string{"console.import.step1", "console.import.step2", "console.import.step3"} {
+	for _, k := range []string{"console.import.step1", "console.import.step_columns", "console.import.step2", "console.import.step3"} {
 		view.Steps = append(view.Steps, v.t(k))
+	}
+	var err error
+	if view.Sources, err = c.sourceViews(v); err != nil {
+		return err
 	}
 	return c.render(v, status, "import", v.t("console.import.title"), view)
 }
 
 // importForm asks for a ledger and for where its rows belong. Who may create nothing is refused.
 func (c *Console) importForm(v *visit, typed url.Values) (form, error) {
-	f := form{ID: "import", Action: "/import", Submit: v.t("console.import.submit"), Icon: "eye", Open: true, Multipart: true, Busy: v.t("console.import.reading")}
+	f := form{ID: "import", Action: "/import", Submit: v.t("console.import.next"), Icon: "arrow-right", Open: true, Multipart: true, Busy: v.t("console.import.reading")}
 	place, err := c.ledgerFields(v, typed)
 	if err != nil {
 		return f, err
@@ -51,6 +56,11 @@ func (c *Console) importForm(v *visit, typed url.Values) (form, error) {
 	file := field{ID: "import-file", Name: "file", Kind: "file", Label: v.t("console.field.file"), Required: true, Accept: ".csv,.xlsx,.txt",
 		Hint: v.t("console.import.file_hint", "limit", ledger.MaxFile>>20)}
 	f.Fields = append(place, file)
+	for _, k := range mappingKeys { // what was said before the file was gone
+		if s := typed.Get(k); s != "" {
+			f.Hidden = append(f.Hidden, field{Name: k, Value: s})
+		}
+	}
 	return f, nil
 }
 
@@ -65,8 +75,8 @@ func (c *Console) ledgerFields(v *visit, typed url.Values) ([]field, error) {
 		field{ID: "import-list", Name: "list", Kind: "text", Label: v.t("console.field.list"), Value: typed.Get("list"), Hint: v.t("console.hint.list")}), nil
 }
 
-// upload sets the ledger aside and leads to its preview, which then has an address of its own: it can be reloaded,
-// leafed through and read again under another year.
+// importUpload sets the ledger aside and leads to its columns and on to its preview, which have addresses of their own:
+// they can be reloaded, leafed through and read again under another year.
 func (c *Console) importUpload(v *visit) error {
 	if _, err := c.importForm(v, nil); err != nil { // refused before a byte of the file is kept
 		return err
@@ -111,7 +121,7 @@ func (c *Console) importUpload(v *visit) error {
 		ticket, err = c.Tray.SetAside(v.ctx, string(v.user.ID), name, data)
 	}
 	if err == nil {
-		v.redirect(importAddress(ticket, x))
+		v.redirect(columnsAddress(ticket, x))
 		return nil
 	}
 	kind := engine.KindOf(err)
@@ -128,8 +138,15 @@ func (c *Console) importUpload(v *visit) error {
 
 // importAddress is where the preview of a ledger is.
 func importAddress(ticket string, x url.Values, more ...string) string {
+	return "/import/" + url.PathEscape(ticket) + "?" + importQuery(x, more...)
+}
+
+// importKeys are what an address says about a ledger.
+var importKeys = append([]string{"kind", "unit", "year", "list"}, mappingKeys...)
+
+func importQuery(x url.Values, more ...string) string {
 	q := url.Values{}
-	for _, k := range []string{"kind", "unit", "year", "list"} {
+	for _, k := range importKeys {
 		if s := x.Get(k); s != "" {
 			q.Set(k, s)
 		}
@@ -139,7 +156,7 @@ func importAddress(ticket string, x url.Values, more ...string) string {
 			q.Set(more[i], more[i+1])
 		}
 	}
-	return "/import/" + url.PathEscape(ticket) + "?" + q.Encode()
+	return q.Encode()
 }
 
 // ledgerOf reads what the person says about a ledger. Whether they may import it is the engine's to say.
@@ -164,8 +181,17 @@ func (c *Console) ledgerOf(v *visit, x url.Values) (intake.Ledger, error) {
 	return out, nil
 }
 
-// waiting returns the ledger behind the address's ticket. One that waited too long is asked for again.
+// waiting returns the ledger behind the address's ticket, with what was said about its columns.
 func (c *Console) waiting(v *visit, x url.Values) (intake.Ledger, error) {
+	l, err := c.waitingFor(v, x)
+	if err == nil {
+		l.Mapping, err = mappingOf(x)
+	}
+	return l, err
+}
+
+// waitingFor returns the ledger behind the address's ticket. One that waited too long is asked for again.
+func (c *Console) waitingFor(v *visit, x url.Values) (intake.Ledger, error) {
 	l, err := c.ledgerOf(v, x)
 	if err != nil {
 		return l, err

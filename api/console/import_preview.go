@@ -21,6 +21,8 @@ type previewView struct {
 	Banner           string // what a person must know first
 	BannerClass      string
 	Again            []field // what was said about the file, to say it otherwise
+	AgainHidden      []field // and about its columns
+	Choose           string  // where the columns are chosen
 	Action           string
 	Shows            []showView
 	FileRemarks      []remarkView // about the file as a whole
@@ -81,19 +83,25 @@ func (c *Console) showPreview(v *visit, status int, l intake.Ledger, r *intake.R
 	if view.Again, err = c.ledgerFields(v, x); err != nil {
 		return err
 	}
+	for _, k := range mappingKeys {
+		if s := x.Get(k); s != "" {
+			view.AgainHidden = append(view.AgainHidden, field{Name: k, Value: s})
+		}
+	}
+	view.Choose = columnsAddress(ticket, x)
 	c.previewBanner(v, &view, r, changed)
 	if view.Confirm != "" {
-		for _, k := range []string{"kind", "unit", "year", "list"} {
+		for _, k := range importKeys {
 			view.Hidden = append(view.Hidden, field{Name: k, Value: x.Get(k)})
 		}
 		view.Hidden = append(view.Hidden, field{Name: "plan", Value: r.Plan.String()})
 		view.Busy = v.t("console.import.writing")
 	}
 	for _, col := range r.Columns {
-		name, taken := intake.Target(col.Field)
-		out := columnView{Header: col.Header, Kept: !taken}
-		if taken {
-			out.Field = v.t("console.field." + name)
+		_, taken := intake.Target(col.Field)
+		out := columnView{Header: col.Header, Kept: !taken && !col.Ignored}
+		if !out.Kept {
+			out.Field = v.t("ledger.field." + string(col.Means()))
 		}
 		view.Columns = append(view.Columns, out)
 	}

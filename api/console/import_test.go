@@ -54,15 +54,51 @@ func (w *world) handTo(t *testing.T, as, path, name, data string, fields map[str
 	return answer{rec, rec.Body.String()}
 }
 
-// previewOf uploads a file and returns the address of its preview, and the preview.
-func (w *world) previewOf(t *testing.T, as, name, data string, fields map[string]string) (string, answer) {
+// columnsOf uploads a file and returns the address of the page on which its columns are chosen.
+func (w *world) columnsOf(t *testing.T, as, name, data string, fields map[string]string) string {
 	t.Helper()
 	a := w.hand(t, as, name, data, fields)
 	to := a.Header().Get("Location")
-	if a.Code != http.StatusSeeOther || !strings.HasPrefix(to, "/import/") {
+	if path, _, _ := strings.Cut(to, "?"); a.Code != http.StatusSeeOther || !strings.HasPrefix(to, "/import/") || !strings.HasSuffix(path, "/columns") {
 		t.Fatalf("the upload answers %d, %q", a.Code, to)
 	}
+	return to
+}
+
+// previewOf uploads a file, takes its columns as they are recognised, and returns the address of its preview, and the
+// preview.
+func (w *world) previewOf(t *testing.T, as, name, data string, fields map[string]string) (string, answer) {
+	t.Helper()
+	at := w.columnsOf(t, as, name, data, fields)
+	page := w.ask(t, as, at, nil)
+	to := page.Header().Get("Location") // of what is no ledger
+	if page.Code == http.StatusOK {
+		checkPage(t, at, page)
+		path, _, _ := strings.Cut(at, "?")
+		a := w.ask(t, as, path, chosen(t, page.body, path))
+		if to = a.Header().Get("Location"); a.Code != http.StatusSeeOther {
+			t.Fatalf("the columns as recognised answer %d: %s", a.Code, a.body)
+		}
+	}
 	return to, w.ask(t, as, to, nil)
+}
+
+// chosen is the form of the columns, as a browser would send it untouched.
+func chosen(t *testing.T, page, action string) url.Values {
+	t.Helper()
+	out := sent(t, page, action)
+	for _, m := range regexp.MustCompile(`(?s)<select [^>]*name="([^"]*)"[^>]*>(.*?)</select>`).FindAllStringSubmatch(page, -1) {
+		options := regexp.MustCompile(`<option value="([^"]*)"( selected)?>`).FindAllStringSubmatch(m[2], -1)
+		for i, o := range options {
+			if i == 0 || o[2] != "" {
+				out.Set(m[1], html.UnescapeString(o[1]))
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile(`<input class="inp" type="(?:number|text)"[^>]* name="([^"]*)" value="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		out.Set(m[1], html.UnescapeString(m[2]))
+	}
+	return out
 }
 
 func (w *world) total(t *testing.T) int {
@@ -79,7 +115,9 @@ func sent(t *testing.T, page, action string) url.Values {
 	t.Helper()
 	_, f, ok := strings.Cut(page, `<form method="post" action="`+html.EscapeString(action)+`"`)
 	if !ok {
-		t.Fatalf("there is no form for %s", action)
+		if _, f, ok = strings.Cut(page, `method="post" action="`+html.EscapeString(action)+`"`); !ok {
+			t.Fatalf("there is no form for %s", action)
+		}
 	}
 	f, _, _ = strings.Cut(f, "</form>")
 	out := url.Values{}

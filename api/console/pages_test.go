@@ -234,6 +234,7 @@ var emptyViews = map[string]any{
 	"edit":            editView{},
 	"error":           errorView{},
 	"import":          importView{},
+	"import_columns":  &columnsView{},
 	"import_preview":  previewView{},
 	"ledger":          ledgerView{Empty: &emptyView{}},
 	"list":            listView{Empty: &emptyView{}},

@@ -27,9 +27,6 @@ func open(data []byte, o Options) (*found, error) {
 	}
 	chosen := o.Sheet != ""
 	if m := o.Mapping; m != nil {
-		if err := m.Check(); err != nil {
-			return nil, err
-		}
 		if m.Sheet != "" {
 			o.Sheet = m.Sheet
 		}
@@ -190,18 +187,27 @@ func byMapping(t *table, m *Mapping) (*found, error) {
 	return m.on(best)
 }
 
-// on refuses a table that has not all of the mapping's columns.
+// on reads the table by the mapping, and refuses one that has not all of its columns, or a mapping by which nothing can
+// be read.
 func (m *Mapping) on(f *found) (*found, error) {
-	for _, c := range m.Columns {
-		if !slices.ContainsFunc(f.columns, func(x Column) bool { return c.Header == x.Header || c.Header == "" && c.Index == x.Index }) {
+	full := *m
+	full.Columns = slices.Clone(m.Columns)
+	for i := range full.Columns {
+		c := &full.Columns[i]
+		at := slices.IndexFunc(f.columns, func(x Column) bool { return c.Header == x.Header || c.Header == "" && c.Index == x.Index })
+		if at < 0 {
 			name := c.Header
 			if name == "" {
 				name = unnamed(c.Index)
 			}
 			return nil, fail(KeyNoSuchColumn, f.rows[f.head.row].number, "column", name, "columns", headersOf(f.columns))
 		}
+		c.Index, c.Header = f.columns[at].Index, f.columns[at].Header
 	}
-	f.mapping = m
+	if err := full.Check(); err != nil {
+		return nil, err
+	}
+	f.mapping = &full
 	return f, nil
 }
 

@@ -18,4 +18,14 @@ func TestEveryKeyHasASentence(t *testing.T) {
 			t.Errorf("the rule %s has no name", rule)
 		}
 	}
+	for _, f := range append([]ledger.Field{ledger.Keep, ledger.Ignore}, ledger.Fields...) {
+		if !message.Has("ledger.field." + string(f)) {
+			t.Errorf("the field %s has no name", f)
+		}
+	}
+	for _, w := range ledger.Whys {
+		if !message.Has("ledger.why." + string(w)) {
+			t.Errorf("the reason %s has no sentence", w)
+		}
+	}
 }

@@ -36,6 +36,9 @@ const (
 	WhyUnnamed    Why = "unnamed"    // there is no header
 )
 
+// Whys are all reasons.
+var Whys = []Why{WhyGiven, WhyRemembered, WhyName, WhyWeak, WhyForm, WhyInstead, WhyTaken, WhyUnknown, WhyUnnamed}
+
 // Sure reports whether nobody has to look at the column.
 func (w Why) Sure() bool { return w == WhyGiven || w == WhyRemembered || w == WhyName }
 

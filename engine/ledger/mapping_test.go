@@ -140,10 +140,10 @@ func TestRefusesAMapping(t *testing.T) {
 		column    int
 		m         *Mapping
 	}{
-		{"an unknown field", KeyUnknownField, 1, with(func(m *Mapping) { m.Columns[3].Field = "colour" })},
-		{"no field at all", KeyUnknownField, 1, with(func(m *Mapping) { m.Columns[3].Field = "" })},
-		{"two titles", KeyFieldTwice, 1, with(func(m *Mapping) { m.Columns[4].Field = Title })},
-		{"two deadlines", KeyFieldTwice, 1, with(func(m *Mapping) { m.Columns[4].Field = Due })},
+		{"an unknown field", KeyUnknownField, 4, with(func(m *Mapping) { m.Columns[3].Field = "colour" })},
+		{"no field at all", KeyUnknownField, 4, with(func(m *Mapping) { m.Columns[3].Field = "" })},
+		{"two titles", KeyFieldTwice, 5, with(func(m *Mapping) { m.Columns[4].Field = Title })},
+		{"two deadlines", KeyFieldTwice, 5, with(func(m *Mapping) { m.Columns[4].Field = Due })},
 		{"no title", KeyTitleMissing, 0, with(func(m *Mapping) { m.Columns[1].Field = Keep })},
 		{"a column that is not there", KeyNoSuchColumn, 0, with(func(m *Mapping) { m.Columns[8].Header = "外部编码" })},
 		{"a position that is not there", KeyNoSuchColumn, 0, with(func(m *Mapping) { m.Columns[8] = MappedColumn{Index: 30, Field: Keep} })},

@@ -45,7 +45,7 @@ func (x *team) examples() map[string]string {
 	first.upload(h, "台账.csv", goodLedger)
 	running, next := h.lists()
 	list := "/lists/" + string(running.ID)
-	return map[string]string{"/import/:ticket": first.at(), "/channels/new": "/channels/new?kind=webhook", "/channels/:id": "/channels/" + h.channel(), "/projects/:id/certificate": "/projects/" + string(h.closed().ID) + "/certificate", "/projects/:id": "/projects/" + string(busy.ID), "/projects/:id/edit": "/projects/" + string(h.planned().ID) + "/edit",
+	return map[string]string{"/import/:ticket": first.at(), "/import/:ticket/columns": strings.Replace(first.at(), "?", "/columns?", 1), "/channels/new": "/channels/new?kind=webhook", "/channels/:id": "/channels/" + h.channel(), "/projects/:id/certificate": "/projects/" + string(h.closed().ID) + "/certificate", "/projects/:id": "/projects/" + string(busy.ID), "/projects/:id/edit": "/projects/" + string(h.planned().ID) + "/edit",
 		"/lists/:id": list, "/lists/:id/edit": "/lists/" + string(next.ID) + "/edit", "/lists/:id/close": list + "/close", "/lists/:id/bulletin": list + "/bulletin",
 		"/lists/:id/carry/:project": list + "/carry/" + string(running.Order()[0]), "/workflows/:workflow": "/workflows/shishi",
 		"/scores/:unit": "/scores/" + string(h.unit("csxy")),
