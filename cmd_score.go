@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"bihuan/api/console"
@@ -32,12 +33,13 @@ func (scoreCmd) Help() string {
 	return "bihuan score --from 2026-01-01 --to 2026-06-30 --db sqlite:bihuan.db\nbihuan score --unit dw --as-of 2026-03-31 --db sqlite:bihuan.db\nbihuan score --sheet default --beside sheet.yaml --db sqlite:bihuan.db"
 }
 
-// sheetNamed finds a built-in sheet, or reads a file.
-func sheetNamed(name string) (*score.Sheet, error) {
-	for _, s := range workflows.Sheets() {
-		if name == "" || s.ID == name {
-			return s, nil
-		}
+// sheetNamed reads a file, or finds a sheet of the database by its id; nil is the one in force.
+func sheetNamed(ctx context.Context, desk *score.Desk, name string) (*score.Sheet, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if ext := filepath.Ext(name); ext != ".yaml" && ext != ".yml" && !strings.ContainsRune(name, filepath.Separator) {
+		return desk.Sheet(ctx, name)
 	}
 	source, err := os.ReadFile(name)
 	if err != nil {
@@ -48,16 +50,6 @@ func sheetNamed(name string) (*score.Sheet, error) {
 
 // Run computes and shows scores.
 func (x *scoreCmd) Run(ctx context.Context, s *session) error {
-	sheet, err := sheetNamed(x.Sheet)
-	if err != nil {
-		return err
-	}
-	var beside *score.Sheet
-	if x.Beside != "" {
-		if beside, err = sheetNamed(x.Beside); err != nil {
-			return err
-		}
-	}
 	return s.withEngine(ctx, x.database, func(e *engine.Engine) error {
 		q := score.Question{From: x.From, To: x.To, On: x.AsOf}
 		if q.From.IsZero() {
@@ -66,7 +58,15 @@ func (x *scoreCmd) Run(ctx context.Context, s *session) error {
 		if q.To.IsZero() {
 			q.To = calendar.NewDate(q.From.Year(), time.December, 31)
 		}
-		desk := score.NewDesk(e, e.Store, time.Now, nil)
+		desk := scoreDesk(e)
+		sheet, err := sheetNamed(ctx, desk, x.Sheet)
+		if err != nil {
+			return err
+		}
+		beside, err := sheetNamed(ctx, desk, x.Beside)
+		if err != nil {
+			return err
+		}
 		t, err := desk.Apply(ctx, engine.Operator(), q, sheet)
 		if err != nil {
 			return err

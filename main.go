@@ -33,6 +33,7 @@ type commands struct {
 	Import   importCmd   `cmd:""`
 	List     listCmd     `cmd:""`
 	Score    scoreCmd    `cmd:""`
+	Sheet    sheetCmd    `cmd:""`
 	Workflow workflowCmd `cmd:""`
 	Simulate simulateCmd `cmd:""`
 	Calendar calendarCmd `cmd:""`

@@ -16,9 +16,11 @@ import (
 	"bihuan/api/auth"
 	"bihuan/api/console"
 	"bihuan/engine"
+	"bihuan/engine/calendar"
 	"bihuan/storage"
 	"bihuan/storage/files"
 	"bihuan/storage/storagetest"
+	"bihuan/workflows"
 )
 
 // matrixFile is the matrix for people to read. TestAuthorizationMatrix compares every cell with the running server;
@@ -54,6 +56,7 @@ type matrixWorld struct {
 	need      asked     // accepted into the draft, and its proposer has been told
 	evidence  string
 	entry     string // the newest about the cancelled project
+	proposal  string // a score sheet that waits
 	notWords  string // no field takes it
 }
 
@@ -114,6 +117,12 @@ func newMatrixWorld(t *testing.T, db *storage.DB) *matrixWorld {
 	h.onList(&w.list, "leader", "POST", "/closing", map[string]any{"note": "关账"})
 	h.want(201, "", "second", "POST", "/api/v1/needs", need("b1", "自习室太暗", "proposer", "second")).into(t, &w.need)
 	h.onNeed(&w.need, "second", "/acceptance", map[string]any{"project": w.draft.ID})
+	source, _ := workflows.SheetSource("jiamusi")
+	s, err := h.engine.ProposeSheet(t.Context(), operator, engine.NewSheet{Sheet: "jiamusi", Number: 1, Source: source, From: calendar.MustDate("2027-01-01"), Note: "按件计分"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.proposal = string(s.ID)
 	h.mu.Lock()
 	h.now = local("2026-09-28 10:00")
 	h.mu.Unlock()
@@ -169,6 +178,7 @@ func (w *matrixWorld) target(method, path string) project {
 var consoleActs = map[string][]string{
 	"/projects/": {"submit", "approve", "return", "withdraw", "acknowledge", "milestones", "tick", "report", "extend", "urge", "verify", "survey", "object", "answer", "summarize", "statement", "mark", "unmark", "find_false", "lift_finding"},
 	"/lists/":    {"put", "take", "place", "publish", "reconcile", "close"},
+	"/scores/":   {"adopt", "reject", "withdraw"},
 	"/needs/":    {"accept", "accept_into", "decline", "merge", "edit", "tell"},
 }
 
@@ -182,8 +192,11 @@ func (w *matrixWorld) ask(who, method, template string) string {
 	if strings.Contains(template, "/needs/:id") {
 		id, version = w.need.ID, w.need.Version
 	}
+	if strings.Contains(template, "sheet") {
+		version = 1
+	}
 	path := strings.NewReplacer(":id", id, ":project", w.cancelled.ID, ":evidence", w.evidence, ":milestone", "m1", ":objection", "o1", ":mark", "k1", ":workflow", "shishi",
-		":year", "2026", ":file", "none", ":ticket", "none", ":user", string(w.users["resident"].ID), ":unit", string(w.units["b1"].ID), ":delegation", "none", ":entry", w.entry).Replace(template)
+		":year", "2026", ":file", "none", ":ticket", "none", ":user", string(w.users["resident"].ID), ":unit", string(w.units["b1"].ID), ":delegation", "none", ":entry", w.entry, ":proposal", w.proposal, ":sheet", w.proposal).Replace(template)
 	switch template {
 	case "/trail/proof.json":
 		path += "?entry=" + w.entry
@@ -249,6 +262,11 @@ func (w *matrixWorld) apiBody(method, template string) any {
 			delete(body, "number")
 		}
 		return body
+	case template == "/api/v1/sheet-proposals":
+		source, _ := workflows.SheetSource("ccit")
+		return map[string]any{"source": string(source), "from": "2026-12-31", "note": w.notWords}
+	case strings.HasPrefix(template, "/api/v1/sheet-proposals/"):
+		return map[string]any{"note": w.notWords}
 	case template == "/api/v1/needs":
 		return need("b1", w.notWords)
 	case template == "/api/v1/needs/:id":
@@ -305,6 +323,9 @@ func (w *matrixWorld) page(who, method, path string, p project) answer {
 		fields.Set("unit", string(w.units["b1"].ID))
 		fields.Set("project", w.draft.Number)
 		fields.Set("into", w.need.ID)
+	}
+	if strings.Contains(path, "/sheets/") {
+		fields.Set("version", "1")
 	}
 	if strings.HasSuffix(path, "/do/submit") {
 		fields.Set("note", "")

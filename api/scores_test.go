@@ -3,7 +3,46 @@ package api_test
 import (
 	"strings"
 	"testing"
+
+	"bihuan/workflows"
 )
+
+// TestSheetProposals proposes a score sheet over the API, looks at it beside the present one, and adopts it.
+func TestSheetProposals(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		source, _ := workflows.SheetSource("default")
+		next := strings.NewReplacer("version: 1\n", "version: 2\n", "base: 100", "base: 90").Replace(string(source))
+		body := map[string]any{"source": next, "from": "2027-01-01", "note": "基础分偏高"}
+		const at = "/api/v1/sheet-proposals"
+		h.want(403, `"act.role"`, "leader", "POST", at, body)
+		h.want(422, "sheet:3: unknown key “bass”", "admin", "POST", at, map[string]any{"source": "id: default\nversion: 2\nbass: 1\n", "from": "2027-01-01", "note": "基础分偏高"})
+		var p struct {
+			ID, State, Source, Sheet, Digest string
+			Number                           int
+			Version                          int64
+		}
+		a := h.want(201, "", "admin", "POST", at, body)
+		a.into(t, &p)
+		if p.State != "proposed" || p.Source != next || p.Sheet != "default" || p.Number != 2 || a.header.Get("Location") != at+"/"+p.ID || a.header.Get("ETag") != `"1"` {
+			t.Errorf("%+v, %v", p, a.header)
+		}
+		h.want(200, `"total":90`, "leader", "GET", "/api/v1/scores/b1?from=2026-07-01&sheet="+p.ID, nil)
+		h.want(428, "", "leader", "POST", at+"/"+p.ID+"/adoption", map[string]any{})
+		h.want(403, "", "admin", "POST", at+"/"+p.ID+"/adoption", map[string]any{}, "If-Match", `"1"`)
+		h.want(422, "note.too_short", "leader", "POST", at+"/"+p.ID+"/rejection", map[string]any{}, "If-Match", `"1"`)
+		h.want(200, `"state":"adopted"`, "leader", "POST", at+"/"+p.ID+"/adoption", map[string]any{"note": "同意"}, "If-Match", `"1"`)
+		h.want(409, "sheet.decided", "admin", "POST", at+"/"+p.ID+"/withdrawal", map[string]any{}, "If-Match", `"2"`)
+		h.want(404, "sheet.unknown", "leader", "GET", at+"/none", nil)
+		h.want(200, p.Digest, "nobody", "GET", at, nil)
+		h.want(200, `"holds":true`, "nobody", "GET", "/api/v1/score-sheets/default@1", nil)
+		h.want(200, `"holds":false`, "nobody", "GET", "/api/v1/score-sheets/default@2", nil)
+		h.mu.Lock()
+		h.now = local("2027-01-02 10:00")
+		h.mu.Unlock()
+		h.want(200, `"version":1`, "leader", "GET", "/api/v1/scores?from=2026-07-01&to=2026-12-31", nil)
+		h.want(200, `"version":2`, "leader", "GET", "/api/v1/scores?from=2026-07-01&to=2027-01-31", nil)
+	})
+}
 
 // TestScores reads scores of a period over the API: what a sheet makes of the trail, within what people may see.
 func TestScores(t *testing.T) {

@@ -59,6 +59,13 @@ var accessTable = map[route]access{
 	{"GET", "/api/v1/scores"}:                                     signedIn,
 	{"GET", "/api/v1/scores/:unit"}:                               signedIn,
 	{"GET", "/api/v1/score-sheets"}:                               signedIn,
+	{"GET", "/api/v1/score-sheets/:sheet"}:                        signedIn,
+	{"GET", "/api/v1/sheet-proposals"}:                            signedIn,
+	{"POST", "/api/v1/sheet-proposals"}:                           signedIn,
+	{"GET", "/api/v1/sheet-proposals/:proposal"}:                  signedIn,
+	{"POST", "/api/v1/sheet-proposals/:proposal/adoption"}:        signedIn,
+	{"POST", "/api/v1/sheet-proposals/:proposal/rejection"}:       signedIn,
+	{"POST", "/api/v1/sheet-proposals/:proposal/withdrawal"}:      signedIn,
 	{"POST", "/api/v1/projects"}:                                  signedIn,
 	{"GET", "/api/v1/projects"}:                                   signedIn,
 	{"GET", "/api/v1/projects/:id"}:                               signedIn,
@@ -173,7 +180,8 @@ type Options struct {
 	Collectors []prometheus.Collector // further metrics, such as the database's pools
 	// Console lays the pages; nil: there are none. What it shares with the API is filled in.
 	Console *console.Options
-	// Sheets are the score sheets, the one that holds first; ParseSheet reads another that somebody wants to try.
+	// Sheets are the score sheets that the product brings along, first the one that holds until another is adopted;
+	// ParseSheet reads others.
 	Sheets     []*score.Sheet
 	ParseSheet func(name string, source []byte) (*score.Sheet, error)
 }
@@ -208,7 +216,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{o: o, access: maps.Clone(accessTable), origin: http.NewCrossOriginProtection(), limiter: newLimiter(o.Limits.Rate, o.Now),
 		metrics: m, uploads: map[string]bool{"/api/v1/projects/:id/evidence": true},
 		quiet: map[string]bool{"/healthz": true, "/readyz": true, "/docs": true, "/docs/:file": true}}
-	s.scores = score.NewDesk(o.Engine, o.Reader, o.Now, o.Sheets)
+	s.scores = score.NewDesk(o.Engine, o.Reader, o.Now, o.Sheets, o.ParseSheet)
 	if err := s.build(); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ var officePolicy = map[string]Role{
 	"add_user": Admin, "enable": Admin, "disable": Admin, "set_password": Admin, "remove_totp": Admin, "link_identity": Admin, "unlink_identity": Admin, "end_sessions": Admin, "open_work": Admin, "leave": Admin,
 	"import_people": Admin,
 	"publish":       Admin, "repin": Admin, "load_calendar": Admin,
+	"propose_sheet": Admin, "withdraw_sheet": Admin, "adopt_sheet": Leader, "reject_sheet": Leader,
 	"channel": Admin, "settings": Admin, "wording": Admin, "replay": Admin,
 	"grant": Security, "revoke": Security,
 	"export_trail_bundle": Inspector,

@@ -138,6 +138,8 @@ func (r *Record) version() int64 {
 		return r.Channel.Version
 	case r.Settings != nil:
 		return r.Settings.Version
+	case r.Sheet != nil:
+		return r.Sheet.Version
 	case r.Wording != nil:
 		return r.Wording.Version
 	case r.Mapping != nil:

@@ -80,8 +80,9 @@ type Record struct {
 	Settings   *NotifySettings
 	Wording    *Wording
 	Mapping    *SourceMapping
-	Replay     []string // deliveries that are dead and shall be tried again
-	Archive    []string // deliveries that came to an end and move to the archive
+	Sheet      *SheetVersion // with its source when it is proposed
+	Replay     []string      // deliveries that are dead and shall be tried again
+	Archive    []string      // deliveries that came to an end and move to the archive
 }
 
 // Reminder is something that somebody has to be told. Delivery is somebody else's work; the row is the record
@@ -257,7 +258,14 @@ type Reader interface {
 	Lists
 	Needed
 	Sources
+	Sheeted
 	Walker
+}
+
+// Sheeted reads score sheets that were proposed.
+type Sheeted interface {
+	SheetVersions(ctx context.Context) ([]SheetVersion, error) // newest first, without sources
+	SheetSource(ctx context.Context, id SheetID) ([]byte, error)
 }
 
 // Walker hands over the bytes of entries for a fold: those of a subject one after the other in the order of its chain,

@@ -120,6 +120,13 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	if r.Definition != nil {
 		add(insertStep(&definitions, r.Definition))
 	}
+	if r.Sheet != nil {
+		t := sheetVersions
+		if r.Base > 0 { // what it says never changes, only what becomes of it
+			t = sheetVersions.without("source")
+		}
+		add(rowStep(&t, r.Sheet, string(r.Sheet.ID), r.Base))
+	}
 	if c := r.Channel; c != nil {
 		t := channels
 		if r.Base > 0 && c.Sealed == nil {

@@ -59,6 +59,7 @@ type Checked struct {
 	Delegations int64 `json:"delegations"`
 	Lists       int64 `json:"lists"`
 	Needs       int64 `json:"needs"`
+	Sheets      int64 `json:"sheets"`
 	Commitments int64 `json:"commitments"` // opened
 	Erased      int64 `json:"erased"`      // commitments that nobody can open any more, as entries tell
 	Evidence    int64 `json:"evidence"`
@@ -93,7 +94,7 @@ type Report struct {
 func (r *Report) Intact() bool { return len(r.Findings) == 0 }
 
 // Verify reads the whole trail and compares it with itself and with every row that it explains: the signatures of
-// checkpoints, the Merkle log under them; each entry's hash, columns, place in its chain and in the log; each project, unit, user, token, list and need with the fold of its entries; commitments,
+// checkpoints, the Merkle log under them; each entry's hash, columns, place in its chain and in the log; each project, unit, user, token, list, need and score sheet with the fold of its entries; commitments,
 // evidence and definitions. It reads one consistent state, writes nothing, and keeps no more in memory than a batch,
 // one subject's chain and the heads of definitions. An error says that it could not decide.
 func (db *DB) Verify(ctx context.Context, opt VerifyOptions) (Report, error) {
@@ -141,6 +142,7 @@ type verifier struct {
 	lent     stream[engine.Delegation]
 	lists    stream[engine.List]
 	needs    stream[engine.Need]
+	sheets   stream[engine.SheetVersion]
 	heads    stream[subjectRow]
 	evidence stream[engine.Evidence]
 
@@ -171,6 +173,8 @@ func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 		subject: func(l *engine.List) string { return l.Subject() }, next: func(l *engine.List) []any { return []any{string(l.ID)} }}
 	v.needs = stream[engine.Need]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, needs.quoted(""), needs.name), after: []any{least}, size: size,
 		subject: func(n *engine.Need) string { return n.Subject() }, next: func(n *engine.Need) []any { return []any{string(n.ID)} }}
+	v.sheets = stream[engine.SheetVersion]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, sheetVersions.quoted(""), sheetVersions.name), after: []any{least}, size: size,
+		subject: func(s *engine.SheetVersion) string { return s.Subject() }, next: func(s *engine.SheetVersion) []any { return []any{string(s.ID)} }}
 	v.heads = stream[subjectRow]{tx: tx, turn: &v.turn, query: "SELECT subject, seq, head FROM subjects WHERE subject > ? ORDER BY subject LIMIT " + strconv.Itoa(size), after: []any{""}, size: size,
 		subject: func(s *subjectRow) string { return s.Subject }, next: func(s *subjectRow) []any { return []any{s.Subject} }}
 	v.evidence = stream[engine.Evidence]{tx: tx, turn: &v.turn, query: "SELECT " + evidence.quoted("") + " FROM evidence WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT " + strconv.Itoa(size),
@@ -189,7 +193,7 @@ func (v *verifier) narrow(id engine.ProjectID) {
 	v.projects.only, v.projects.size = []any{string(id)}, 2
 	v.evidence.query = strings.Replace(v.evidence.query, " ORDER BY", " AND project_id = ? ORDER BY", 1)
 	v.evidence.only = []any{string(id)}
-	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.lists.done, v.needs.done, v.heads.done = true, true, true, true, true, true, true
+	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.lists.done, v.needs.done, v.sheets.done, v.heads.done = true, true, true, true, true, true, true, true
 }
 
 func (v *verifier) found(list ...audit.Finding) {

@@ -49,6 +49,15 @@ func (v *verifier) closeChain() error {
 	case engine.SubjectNeed:
 		row, err := v.needs.until(subject, v.loneNeed)
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Needs++; return row.Version, row })
+	case engine.SubjectSheet:
+		row, err := v.sheets.until(subject, v.loneSheet)
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
+			v.report.Checked.Sheets++
+			if got := audit.HashContent(row.Source).String(); got != row.Digest {
+				v.note(subject, CheckDefinition, "the score sheet has the digest %s, its source %s", row.Digest, got)
+			}
+			return row.Version, row
+		})
 	case engine.SubjectUser:
 		row, err := v.users.until(subject, func(u *userRow) { v.loneUser(u) })
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
@@ -182,9 +191,10 @@ func (v *verifier) loneToken(t *engine.Token)     { v.lone(engine.SubjectToken+"
 func (v *verifier) loneDelegation(d *engine.Delegation) {
 	v.lone(engine.SubjectDelegation+"/"+string(d.ID), "delegation")
 }
-func (v *verifier) loneHead(s *subjectRow)  { v.lone(s.Subject, "subject") }
-func (v *verifier) loneList(l *engine.List) { v.lone(l.Subject(), "list") }
-func (v *verifier) loneNeed(n *engine.Need) { v.lone(n.Subject(), "need") }
+func (v *verifier) loneHead(s *subjectRow)           { v.lone(s.Subject, "subject") }
+func (v *verifier) loneList(l *engine.List)          { v.lone(l.Subject(), "list") }
+func (v *verifier) loneNeed(n *engine.Need)          { v.lone(n.Subject(), "need") }
+func (v *verifier) loneSheet(s *engine.SheetVersion) { v.lone(s.Subject(), "score sheet") }
 func (v *verifier) loneEvidence(e *engine.Evidence) {
 	v.note(engine.SubjectProject+"/"+string(e.ProjectID), CheckEvidence, "no entry tells of evidence %s", e.ID)
 }
@@ -210,6 +220,9 @@ func (v *verifier) rest() error {
 		return err
 	}
 	if _, err := v.needs.until("", v.loneNeed); err != nil {
+		return err
+	}
+	if _, err := v.sheets.until("", v.loneSheet); err != nil {
 		return err
 	}
 	if _, err := v.heads.until("", v.loneHead); err != nil {

@@ -65,7 +65,7 @@ func ParseSheet(name string, source []byte) (*score.Sheet, error) {
 		return nil, r.out
 	}
 	s := r.sheet(root)
-	s.Digest = audit.HashContent(source).String()
+	s.Digest, s.Source = audit.HashContent(source).String(), source
 	for _, p := range s.Validate() {
 		if !r.spoiltWithin(p.Path) && !r.spoilt(p.Path) {
 			r.out = append(r.out, Mistake{File: r.file, Line: r.line(p.Path), Key: p.Key, Args: p.Args})

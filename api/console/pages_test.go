@@ -252,6 +252,8 @@ var emptyViews = map[string]any{
 	"score":           scoreView{},
 	"score_compare":   compareView{},
 	"scores":          scoresView{Empty: &emptyView{}},
+	"sheets":          sheetsView{},
+	"sheet":           sheetRow{},
 	"sign_in":         signInView{},
 	"todo":            todoView{},
 	"totp":            totpView{},

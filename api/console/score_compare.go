@@ -28,11 +28,15 @@ type compareRow struct {
 }
 
 func (c *Console) compareScores(v *visit) error {
-	other, err := c.Scores.Sheet(v.g.Query("with"))
+	other, err := c.Scores.Sheet(v.ctx, v.g.Query("with"))
 	if err != nil {
 		return err
 	}
-	if sheets := c.Scores.Sheets(); v.g.Query("with") == "" && len(sheets) > 1 {
+	sheets, err := c.Scores.Sheets(v.ctx)
+	if err != nil {
+		return err
+	}
+	if v.g.Query("with") == "" && len(sheets) > 1 {
 		other = sheets[1]
 	}
 	return c.beside(v, other, nil)
@@ -45,20 +49,27 @@ func (c *Console) trySheet(v *visit) error {
 		return c.beside(v, nil, []string{v.t("console.scores.no_file")})
 	}
 	s, err := c.ParseSheet(name, source)
-	var mistakes interface{ Unwrap() []error }
-	if errors.As(err, &mistakes) {
-		var wrong []string
-		for _, m := range mistakes.Unwrap() {
-			if x, ok := m.(message.Localised); ok {
-				wrong = append(wrong, x.In(v.lang))
-			}
-		}
+	if wrong := v.mistakes(err); len(wrong) > 0 {
 		return c.beside(v, nil, wrong)
 	}
 	if err != nil {
 		return err
 	}
 	return c.beside(v, s, nil)
+}
+
+// mistakes are those of a file, one sentence for each.
+func (v *visit) mistakes(err error) []string {
+	var out []string
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
+		for _, m := range several.Unwrap() {
+			if x, ok := m.(message.Localised); ok {
+				out = append(out, x.In(v.lang))
+			}
+		}
+	}
+	return out
 }
 
 // sheetFile reads the file of the form.
@@ -79,14 +90,18 @@ func (c *Console) beside(v *visit, other *score.Sheet, mistakes []string) error 
 		return err
 	}
 	address := values(q).Encode()
-	view := compareView{scoreHeadView: c.scoreHead(v, "/scores/compare", q, t), Address: "/scores/compare?" + address, Back: "/scores?" + address, Wrong: mistakes}
+	head, err := c.scoreHead(v, "/scores/compare", q, t)
+	if err != nil {
+		return err
+	}
+	view := compareView{scoreHeadView: head, Address: "/scores/compare?" + address, Back: "/scores?" + address, Wrong: mistakes}
 	view.Error = wrong
 	status := http.StatusOK
 	if wrong != "" || len(mistakes) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
-	for _, s := range c.Scores.Sheets() {
-		view.With = append(view.With, choice{Value: s.ID, Text: s.Name.In(v.lang), Selected: other != nil && s.Digest == other.Digest})
+	if view.With, err = c.withChoices(v, other); err != nil {
+		return err
 	}
 	if t != nil && other != nil {
 		with, err := c.Scores.Apply(v.ctx, v.actor, q, other)

@@ -113,10 +113,11 @@ func values(q score.Question) url.Values {
 }
 
 // head fills the form in.
-func (c *Console) scoreHead(v *visit, path string, q score.Question, t *score.Table) scoreHeadView {
+func (c *Console) scoreHead(v *visit, path string, q score.Question, t *score.Table) (scoreHeadView, error) {
 	h := scoreHeadView{From: q.From.String(), To: q.To.String(), On: q.On.String()}
-	for i, s := range c.Scores.Sheets() {
-		h.Sheets = append(h.Sheets, choice{Value: s.ID, Text: s.Name.In(v.lang), Selected: s.ID == q.Sheet || q.Sheet == "" && i == 0})
+	var err error
+	if h.Sheets, err = c.sheetChoices(v, q.Sheet); err != nil {
+		return h, err
 	}
 	year := c.today().Year()
 	for _, p := range []struct {
@@ -137,7 +138,7 @@ func (c *Console) scoreHead(v *visit, path string, q score.Question, t *score.Ta
 		h.Until = c.moment(t.Book.Until)
 		h.Over = t.Book.Over
 	}
-	return h
+	return h, nil
 }
 
 // asked answers a question of the address; a period that is none is said beside the form, with table nil.
@@ -158,7 +159,11 @@ func (c *Console) scores(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := scoresView{scoreHeadView: c.scoreHead(v, "/scores", q, t)}
+	head, err := c.scoreHead(v, "/scores", q, t)
+	if err != nil {
+		return err
+	}
+	view := scoresView{scoreHeadView: head}
 	view.Error = wrong
 	address := values(q).Encode()
 	view.XLSX, view.Compare = "/scores.xlsx?"+address, "/scores/compare?"+address
@@ -308,8 +313,12 @@ func (c *Console) score(v *visit) error {
 		return &engine.Error{Kind: engine.NotFound, Key: "unit.unknown", Args: map[string]any{"unit": v.g.Param("unit")}}
 	}
 	address := values(q).Encode()
+	head, err := c.scoreHead(v, "/scores/"+string(u.ID), q, t)
+	if err != nil {
+		return err
+	}
 	view := scoreView{Name: u.Name, Total: u.Total.String(), Band: bandOf(v, t.Sheet, u.Band), Items: u.Items, Base: t.Sheet.Base.String(),
-		Back: "/scores?" + address, XLSX: "/scores.xlsx?" + address, scoreHeadView: c.scoreHead(v, "/scores/"+string(u.ID), q, t)}
+		Back: "/scores?" + address, XLSX: "/scores.xlsx?" + address, scoreHeadView: head}
 	view.Rank = v.t("console.scores.unranked", "n", t.Sheet.MinRank)
 	if u.Rank > 0 {
 		view.Rank = v.t("console.scores.rank_of", "rank", u.Rank, "of", u.Of)

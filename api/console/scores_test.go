@@ -56,7 +56,7 @@ func TestScorePages(t *testing.T) {
 	}
 	// Every total of the page is the sum that it shows.
 	sums := regexp.MustCompile(`(?s)怎么算出来的.*?= <b class="num">([-−0-9.]+)</b>`).FindStringSubmatch(w.ask(t, "li", one, nil).body)
-	desk := score.NewDesk(w.engine, w.db, w.engine.Now, workflows.Sheets())
+	desk := score.NewDesk(w.engine, w.db, w.engine.Now, workflows.Sheets(), workflows.ParseSheet)
 	q := score.Question{From: calendar.MustDate("2025-07-01"), To: calendar.MustDate("2025-12-31")}
 	table, err := desk.Table(t.Context(), engine.Operator(), q)
 	if err != nil {

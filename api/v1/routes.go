@@ -59,7 +59,7 @@ func Register(api huma.API, o Options) {
 
 	huma.Register(api, op(get, "/scores", "list-scores", "考核得分 Scores of units over a period, by the trail alone"), h.scores)
 	huma.Register(api, op(get, "/scores/{unit}", "get-score", "一个单位的得分 One unit's score, line by line with the entries behind it"), h.score)
-	huma.Register(api, op(get, "/score-sheets", "list-score-sheets", "考核口径 The score sheets"), h.sheets)
+	h.registerSheets(api, op)
 
 	create := op(post, "/projects", "create-project", "提出项目 Propose a project")
 	create.DefaultStatus = http.StatusCreated

@@ -16,7 +16,7 @@ type Scored struct {
 	From  Date   `query:"from" maxLength:"10" doc:"First day of the period; the first of this year if left out." example:"2026-01-01"`
 	To    Date   `query:"to" maxLength:"10" doc:"Last day of the period; the last of the first day's year if left out." example:"2026-06-30"`
 	On    Date   `query:"on" maxLength:"10" doc:"As it was at the end of this day; now if left out."`
-	Sheet string `query:"sheet" maxLength:"32" doc:"Id of a score sheet; the one that holds if left out."`
+	Sheet string `query:"sheet" maxLength:"64" doc:"Id of a score sheet, an id@version, or the id of a proposal; the one in force on the last day that counts if left out."`
 }
 
 // ScoredUnit is Scored for one unit.
@@ -173,31 +173,6 @@ func (h *handlers) score(ctx context.Context, in *ScoredUnit) (*ScoreAnswer, err
 			x.Entries = append(x.Entries, ScoreEntry(r))
 		}
 		out.Body.Lines = append(out.Body.Lines, x)
-	}
-	return out, nil
-}
-
-// SheetsAnswer is the score sheets.
-type SheetsAnswer struct {
-	Body struct {
-		Items []Sheet `json:"items"`
-	} `nameHint:"ScoreSheets"`
-}
-
-// Sheet is a score sheet.
-type Sheet struct {
-	ID      string `json:"id"`
-	Version int    `json:"version"`
-	Name    string `json:"name"`
-	Digest  string `json:"digest"`
-	Holds   bool   `json:"holds" doc:"It is used where a request names none."`
-}
-
-func (h *handlers) sheets(ctx context.Context, _ *struct{}) (*SheetsAnswer, error) {
-	out := &SheetsAnswer{}
-	out.Body.Items = []Sheet{}
-	for i, s := range h.Scores.Sheets() {
-		out.Body.Items = append(out.Body.Items, Sheet{ID: s.ID, Version: s.Version, Name: s.Name.In(request.From(ctx).Lang), Digest: s.Digest, Holds: i == 0})
 	}
 	return out, nil
 }

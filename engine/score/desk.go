@@ -16,6 +16,8 @@ type Desk struct {
 	engine *engine.Engine
 	trail  engine.Walker
 	sheets []*Sheet
+	parse  Parse
+	parsed sync.Map // adopted sheets by their digests
 	now    func() time.Time
 
 	mu    sync.Mutex // held while a book is read: reading one is work for one at a time
@@ -34,46 +36,42 @@ const (
 	keptFor   = 15 * time.Second
 )
 
-// NewDesk makes a desk over the trail. The first of the sheets is the one that holds.
-func NewDesk(e *engine.Engine, trail engine.Walker, now func() time.Time, sheets []*Sheet) *Desk {
-	return &Desk{engine: e, trail: trail, sheets: sheets, now: now}
+// NewDesk makes a desk over the trail. The first of the sheets, which the product brings along, holds until another one
+// has been adopted; parse reads those.
+func NewDesk(e *engine.Engine, trail engine.Walker, now func() time.Time, sheets []*Sheet, parse Parse) *Desk {
+	return &Desk{engine: e, trail: trail, sheets: sheets, parse: parse, now: now}
 }
 
 // Question is what somebody asks for.
 type Question struct {
 	From, To calendar.Date // the period
 	On       calendar.Date // as it was at the end of this day; zero: now
-	Sheet    string        // id; "": the one that holds
-}
-
-// Sheets lists the sheets, the one that holds first.
-func (d *Desk) Sheets() []*Sheet { return slices.Clone(d.sheets) }
-
-// Sheet returns a sheet by its id; "" is the one that holds.
-func (d *Desk) Sheet(id string) (*Sheet, error) {
-	for _, s := range d.sheets {
-		if id == "" || s.ID == id {
-			return s, nil
-		}
-	}
-	return nil, &engine.Error{Kind: engine.NotFound, Field: "sheet", Key: "score.no_sheet", Args: map[string]any{"id": id}}
+	Sheet    string        // as Desk.Sheet takes it; "": the one in force on the last day that counts
 }
 
 // Table computes the scores of all units by a sheet and keeps those that the person reads everything about: ranks are
 // among all, but nobody sees another unit's lines.
 func (d *Desk) Table(ctx context.Context, who engine.Actor, q Question) (*Table, error) {
-	s, err := d.Sheet(q.Sheet)
+	if q.Sheet == "" {
+		return d.Apply(ctx, who, q, nil)
+	}
+	s, err := d.Sheet(ctx, q.Sheet)
 	if err != nil {
 		return nil, err
 	}
 	return d.Apply(ctx, who, q, s)
 }
 
-// Apply is Table by a sheet that need not be one of the desk's.
+// Apply is Table by a sheet that need not be one of the desk's; nil is the one in force.
 func (d *Desk) Apply(ctx context.Context, who engine.Actor, q Question, s *Sheet) (*Table, error) {
 	b, err := d.book(ctx, q)
 	if err != nil {
 		return nil, err
+	}
+	if s == nil {
+		if s, err = d.holding(ctx, b); err != nil {
+			return nil, err
+		}
 	}
 	units, err := d.engine.Store.Units(ctx)
 	if err != nil {

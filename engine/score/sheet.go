@@ -115,7 +115,8 @@ const (
 type Sheet struct {
 	ID      string
 	Version int
-	Digest  string // hex SHA-256 of the source
+	Digest  string // hex SHA-256 of Source
+	Source  []byte // the definition file
 	Name    engine.Text
 	Kinds   []string // of workflows; none: every kind
 	MinRank int      // a unit with fewer settled items is not ranked
