@@ -12,7 +12,7 @@ RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo '$(HASH)include <std
 
 # SQLite is C translated to Go: the detector would watch each of its accesses to memory, at twice the time for the
 # tests, and cannot know C's own discipline. Everything written in Go is watched.
-WATCHED := $(if $(RACE),$(RACE) -gcflags='modernc.org/...=-race=false')
+WATCHED := $(if $(RACE),$(RACE) -gcflags='modernc.org/sqlite/lib=-race=false')
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test lint vuln bench million torture shots fmt ci

@@ -164,7 +164,7 @@ func TestBundleFlips(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 8))
 	for scope, b := range map[string][]byte{"everything": x.export(storage.ExportOptions{}), "project": x.export(storage.ExportOptions{Project: x.p.ID})} {
 		for _, name := range []string{"checkpoint", "checkpoints.ndjson", "entries.ndjson", "places.ndjson", "subjects.ndjson", "evidence.ndjson", "openings.ndjson", "definitions.ndjson"} {
-			for range 25 {
+			for range 12 {
 				at, changed := 0, false
 				bad := edited(t, b, name, func(content []byte) []byte {
 					if len(content) > 0 {
