@@ -302,6 +302,7 @@ var routes = []Route{
 	{"POST", "/people/:user/enable", false, false, (*Console).enablePerson},
 	{"POST", "/people/:user/password", false, false, (*Console).resetPassword},
 	{"POST", "/people/:user/sessions", false, false, (*Console).endSessions},
+	{"POST", "/people/:user/codes", false, false, (*Console).removeCodes},
 	{"POST", "/people/:user/erasure", false, false, (*Console).askErasure},
 	{"POST", "/people/:user/erasure-end", false, false, (*Console).endErasure},
 	{"POST", "/people/:user/erase", false, false, (*Console).erasePerson},

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
@@ -193,6 +194,19 @@ func TestPersonPages(t *testing.T) {
 	ask("zhao", path+"/password", seenAt(u.Version), http.StatusOK, "K7P2-M9QX-4T6W", "只显示这一次")
 	u = w.account(t, "xin")
 	ask("zhao", path+"/sessions", seenAt(u.Version), http.StatusSeeOther, "")
+	if page := ask("zhao", path, nil, http.StatusOK, "结束全部登录"); strings.Contains(page.body, path+"/codes") {
+		t.Error("turning codes off is offered where there are none")
+	}
+	if _, err := w.engine.NewSeed(t.Context(), engine.Actor{ID: u.ID, Via: engine.ViaConsole}, []byte("12345678901234567890"), 1, [][]byte{bytes.Repeat([]byte{1}, 32)}); err != nil {
+		t.Fatal(err)
+	}
+	u = w.account(t, "xin")
+	ask("zhao", path, nil, http.StatusOK, `action="`+path+`/codes"`, "停用动态口令")
+	ask("qian", path+"/codes", seenAt(u.Version), http.StatusForbidden)
+	ask("zhao", path+"/codes", seenAt(u.Version), http.StatusSeeOther, "")
+	if u = w.account(t, "xin"); u.TwoFactor {
+		t.Error("codes are still asked for")
+	}
 	ask("zhao", path+"/disable", seenAt(u.Version), http.StatusSeeOther, "")
 	ask("zhao", path, nil, http.StatusOK, "恢复账号")
 	if u = w.account(t, "xin"); !u.Disabled {

@@ -23,6 +23,7 @@ type personView struct {
 	Roles                  []offerRow
 	Why                    string // why the reader may not manage the account
 	Manage                 bool
+	Codes                  bool // the account asks for one-time codes
 	Erasure                *erasureView
 	History                []entryView
 }
@@ -80,7 +81,7 @@ func (c *Console) showPerson(v *visit, status int, u engine.User, at string, ref
 		c.offers(v, u, units, at, &view)
 	}
 	if why := c.Engine.MayManage(v.ctx, v.actor, u); why == nil {
-		view.Manage = true
+		view.Manage, view.Codes = true, u.TwoFactor
 	} else {
 		view.Why = asError(why).In(v.lang)
 	}
@@ -209,6 +210,14 @@ func (c *Console) enablePerson(v *visit) error {
 func (c *Console) endSessions(v *visit) error {
 	return c.managePerson(v, "person_sessions", func(u engine.User, _ url.Values) error {
 		_, err := c.Door.EndAll(v.ctx, v.actor, u.ID)
+		return err
+	})
+}
+
+// removeCodes is for somebody who has lost the device and the recovery codes.
+func (c *Console) removeCodes(v *visit) error {
+	return c.managePerson(v, "person_codes", func(u engine.User, _ url.Values) error {
+		_, err := c.Engine.RemoveSeed(v.ctx, v.actor, string(u.ID))
 		return err
 	})
 }
