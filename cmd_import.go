@@ -42,9 +42,11 @@ type importReport struct {
 	Rows     int            `json:"rows"`     // items in the file
 	Projects int            `json:"projects"` // that were made, or with dry_run would be
 	Known    int            `json:"known"`    // items that are projects already
+	Reported int            `json:"reported"` // of those, whose progress was reported on their project, or with dry_run would be
 	Problems []importRemark `json:"problems"` // with one, nothing is imported
 	Notes    []importRemark `json:"notes"`
 	Items    []importedItem `json:"items"`
+	Reports  []ledgerReport `json:"reports"`       // what the rows say of items that are projects already
 	Unknown  []unknownUnit  `json:"unknown_units"` // names that no unit has; none is made of them
 }
 
@@ -75,6 +77,15 @@ type importedStep struct {
 	Due     calendar.Date `json:"due"`
 	Who     string        `json:"who"`
 	Reading string        `json:"reading"` // how its date was read
+}
+
+// ledgerReport is what a row says of an item that is a project already.
+type ledgerReport struct {
+	Row      int              `json:"row"`
+	Project  engine.ProjectID `json:"project"`
+	Percent  *int             `json:"percent"` // null: the row gives none, and that of the project stays
+	Done     string           `json:"done"`
+	Reported bool             `json:"reported"` // false: it was before, or a note says why not
 }
 
 // unknownUnit is a name in the file that no unit has.
@@ -133,13 +144,20 @@ func (s *session) takeLedger(ctx context.Context, e *engine.Engine, l intake.Led
 	if err != nil {
 		return nil, err
 	}
-	out := &importReport{File: l.File, Kind: l.Kind, Unit: l.Unit.Code, Year: r.Year, DryRun: dry, Rows: len(r.Items), Known: r.Known(),
-		Problems: s.remarks(r.Problems), Notes: s.remarks(r.Notes), Items: []importedItem{}, Unknown: unknownUnits(r.Unknown)}
+	out := &importReport{File: l.File, Kind: l.Kind, Unit: l.Unit.Code, Year: r.Year, DryRun: dry, Rows: len(r.Items), Known: r.Known(), Reported: r.Reported(),
+		Problems: s.remarks(r.Problems), Notes: s.remarks(r.Notes), Items: []importedItem{}, Reports: []ledgerReport{}, Unknown: unknownUnits(r.Unknown)}
 	if len(r.Problems) > 0 {
 		return out, nil
 	}
 	out.Projects = r.New()
 	for _, i := range r.Items {
+		if i.Said != nil {
+			told := ledgerReport{Row: i.Row, Project: i.Project, Done: i.Said.Done, Reported: i.Said.Reported}
+			if i.Said.Percent >= 0 {
+				told.Percent = &i.Said.Percent
+			}
+			out.Reports = append(out.Reports, told)
+		}
 		if !i.Known {
 			item := importedItem{Row: i.Row, Number: i.Number, Title: strings.TrimSpace(i.Draft.Title), Deadline: i.Draft.Deadline, Reading: i.Deadline.Reading,
 				Joined: append([]int{}, i.Joined...), Milestones: []importedStep{}}
@@ -201,9 +219,9 @@ func (s *session) tell(x *importCmd, r *importReport) error {
 	case len(r.Problems) > 0:
 		s.say("import.refused", "file", r.File, "problems", len(r.Problems), "rows", r.Rows)
 	case r.DryRun:
-		s.say("import.would", "file", r.File, "rows", r.Rows, "projects", r.Projects, "known", r.Known)
+		s.say("import.would", "file", r.File, "rows", r.Rows, "projects", r.Projects, "known", r.Known, "reported", r.Reported)
 	default:
-		s.say("import.done", "file", r.File, "rows", r.Rows, "projects", r.Projects, "known", r.Known)
+		s.say("import.done", "file", r.File, "rows", r.Rows, "projects", r.Projects, "known", r.Known, "reported", r.Reported)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -19,6 +18,10 @@ type ImportRow struct {
 	Source map[string]string // what the entry keeps of the row: file digest, row, reading of the deadline
 	// Milestones are the dated steps that the row speaks of.
 	Milestones []Milestone
+	// Project is the item that the row speaks of, where it is one already; nothing is made of the row then.
+	Project ProjectID
+	// Progress is what the row says of an item that is a project already; nil: nothing.
+	Progress *LedgerProgress
 }
 
 // key identifies the row's item, so that a second import of the same ledger finds it: what the item is, not
@@ -40,56 +43,65 @@ type Imported struct {
 	From     []int             // of each of Created, its row
 	Known    map[int]ProjectID // by row, the project that it is already
 	Problems []RowProblem      // when there is one, nothing was created
+	Reported []int             // rows whose progress was reported on their project, or would be
+	Untold   []RowProblem      // rows whose progress was not, and why: the stage, or the person's rights
 }
 
 // Import turns rows into projects, all or none: a row that cannot become a project keeps every other out, and is
-// reported. Rows that were imported before are left alone. With dry nothing is written.
+// reported. Of rows that were imported before only the progress is taken over, once, as a report on their project. With
+// dry nothing is written.
 //
 // Who may create a project of the kind at a unit may import rows for it; one row that the person may not create
 // refuses the whole, also when it is known already, because otherwise rows could be guessed.
 func (e *Engine) Import(ctx context.Context, who Actor, kind string, rows []ImportRow, dry bool) (Imported, error) {
 	for attempt := 0; ; attempt++ {
-		out, c, fresh, err := e.importable(ctx, who, kind, rows)
-		if err != nil || dry || len(fresh) == 0 {
+		out, c, fresh, reports, err := e.importable(ctx, who, kind, rows)
+		if err != nil || dry || len(fresh)+len(reports) == 0 {
 			return out, err
 		}
-		changes, err := e.numbered(ctx, c, fresh)
-		if err != nil {
-			return Imported{}, err
+		var changes []Change
+		if len(fresh) > 0 {
+			if changes, err = e.numbered(ctx, c, fresh); err != nil {
+				return Imported{}, err
+			}
 		}
 		for i := range changes {
 			out.Created[i] = changes[i].Project
 		}
-		err = e.Store.Act(ctx, nil, changes)
+		err = e.Store.Act(ctx, nil, append(changes, reports...))
 		switch {
 		case err == nil:
 			return out, nil
-		case errors.Is(err, ErrDuplicate) && attempt < 3: // somebody imported the same rows at this moment; they are known now
-		default:
+		case !again(err, attempt):
 			return Imported{}, conflict(fmt.Errorf("import: %w", err))
 		}
 	}
 }
 
-// importable decides every row; the commands are those that make the projects, none while anything is wrong.
-func (e *Engine) importable(ctx context.Context, who Actor, kind string, rows []ImportRow) (Imported, *Case, []Create, error) {
+// importable decides every row; the commands are those that make the projects, and the changes those of projects that
+// progress is reported on. There are none while anything is wrong.
+func (e *Engine) importable(ctx context.Context, who Actor, kind string, rows []ImportRow) (Imported, *Case, []Create, []Change, error) {
 	out := Imported{Known: map[int]ProjectID{}}
 	w, err := e.Workflow(kind)
 	if err != nil {
-		return out, nil, nil, err
+		return out, nil, nil, nil, err
 	}
 	c := e.moment(w, who)
 	if err := e.mayImport(ctx, c, rows); err != nil {
-		return out, nil, nil, err
+		return out, nil, nil, nil, err
 	}
 	fresh, err := e.freshRows(ctx, c, rows, &out)
 	if err != nil {
-		return Imported{}, nil, nil, err
+		return Imported{}, nil, nil, nil, err
+	}
+	reports, err := e.progressOf(ctx, c, rows, &out)
+	if err != nil {
+		return Imported{}, nil, nil, nil, err
 	}
 	if len(out.Problems) > 0 {
-		out.Created, out.From, fresh = nil, nil, nil
+		out.Created, out.From, out.Reported, fresh, reports = nil, nil, nil, nil, nil
 	}
-	return out, c, fresh, nil
+	return out, c, fresh, reports, nil
 }
 
 // numbered gives each new project its 编号 and decides it for good.
@@ -130,6 +142,9 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 	first := map[string]int{}
 	twice := map[int]bool{}
 	for i, r := range rows {
+		if r.Project != "" {
+			continue
+		}
 		keys[i] = r.key(c.Workflow.ID)
 		if j, ok := first[keys[i]]; ok {
 			out.Problems = append(out.Problems, RowProblem{r.Row, invalid("title", "import.same_row", "row", rows[j].Row)})
@@ -149,7 +164,11 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 	years := map[yearSlot]int{} // the row that takes it
 	var fresh []Create
 	for i, r := range rows {
-		if id := known[keys[i]]; id != "" {
+		id := r.Project
+		if id == "" {
+			id = known[keys[i]]
+		}
+		if id != "" {
 			out.Known[r.Row] = id
 			continue
 		}

@@ -227,8 +227,17 @@ func (x Report) apply(c *Case, p *Project) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
+	data, err := x.put(c, p)
+	if err != nil {
+		return outcome{}, err
+	}
+	return outcome{action: "report", as: as, data: map[string]any{"report": data}}, nil
+}
+
+// put writes the report on the project and returns what the entry says of it.
+func (x Report) put(c *Case, p *Project) (map[string]any, error) {
 	if x.Percent < 0 || x.Percent > 100 {
-		return outcome{}, invalid("percent", "report.percent")
+		return nil, invalid("percent", "report.percent")
 	}
 	data := map[string]any{"percent": x.Percent}
 	for _, f := range []struct{ name, value string }{
@@ -236,19 +245,19 @@ func (x Report) apply(c *Case, p *Project) (outcome, error) {
 	} {
 		s, err := text(f.name, f.value, maxNote)
 		if err != nil {
-			return outcome{}, err
+			return nil, err
 		}
 		if s != "" {
 			data[f.name] = s
 		}
 	}
 	if data["done"] == nil {
-		return outcome{}, invalid("done", "field.empty")
+		return nil, invalid("done", "field.empty")
 	}
 	p.Progress = x.Percent
 	p.Reports++
 	p.ReportedAt = at(c.Now)
-	return outcome{action: "report", as: as, data: map[string]any{"report": data}}, nil
+	return data, nil
 }
 
 // AddEvidence binds a stored file to the project.

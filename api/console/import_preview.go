@@ -123,8 +123,18 @@ func (c *Console) previewBanner(v *visit, view *previewView, r *intake.Report, c
 	default:
 		view.Banner, view.BannerClass, view.Confirm = v.t("console.import.ready", "n", n, "known", known), "", v.t("console.import.confirm", "n", n)
 	}
+	reported := r.Reported()
 	if n == 0 {
 		view.Confirm = ""
+	}
+	if reported > 0 && len(r.Problems) == 0 { // a later ledger of the same items
+		if n == 0 {
+			view.Banner, view.BannerClass, view.Confirm = "", "", v.t("console.import.confirm_progress", "n", reported)
+		}
+		if changed != "" {
+			view.Banner = changed
+		}
+		view.Banner += v.t("console.import.progress", "n", reported, "known", known)
 	}
 }
 

@@ -56,6 +56,7 @@ type Report struct {
 type Item struct {
 	engine.ImportRow
 	Deadline ledger.Deadline
+	Said     *Progress        // of an item that is a project already; nil: the row says nothing of it
 	Steps    []ledger.Step    // how each of the milestones was read
 	Joined   []int            // further rows of the file that belong to it
 	Project  engine.ProjectID // that it is; "" where it is none yet
@@ -71,6 +72,11 @@ func (r *Report) New() int {
 
 // Known counts the items that are projects already.
 func (r *Report) Known() int { return r.count(func(i *Item) bool { return i.Known }) }
+
+// Reported counts the items whose progress is reported on their project, or would be.
+func (r *Report) Reported() int {
+	return r.count(func(i *Item) bool { return i.Said != nil && i.Said.Reported })
+}
 
 func (r *Report) count(is func(*Item) bool) int {
 	n := 0
@@ -148,14 +154,22 @@ func take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, pla
 		return nil, err
 	}
 	m.today = o.Today
+	items, err := newMatcher(ctx, e, who, l, read)
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]engine.ImportRow, len(read.Rows))
 	for i, r := range read.Rows {
 		rows[i] = m.row(r)
+		var said *Progress
+		if items != nil {
+			said = m.progress(items, &rows[i], r)
+		}
 		due := r.Deadline
 		if due.Text == "" { // not understood, or not even a date: then at least what stands there
 			due.Text = r.Cells[ledger.Due]
 		}
-		out.Items = append(out.Items, Item{ImportRow: rows[i], Deadline: due, Steps: r.Steps, Joined: r.Joined})
+		out.Items = append(out.Items, Item{ImportRow: rows[i], Deadline: due, Steps: r.Steps, Joined: r.Joined, Said: said})
 	}
 	for _, p := range read.Problems {
 		out.Problems = append(out.Problems, remark(p))
@@ -176,6 +190,9 @@ func take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, pla
 	}
 	for _, p := range done.Problems {
 		out.Problems = append(out.Problems, m.refused(p))
+	}
+	for _, p := range done.Untold {
+		out.Notes = append(out.Notes, m.untold(p))
 	}
 	out.settle(done, dry || changed)
 	byRow := func(a, b Remark) int { return a.Row - b.Row }
@@ -204,6 +221,9 @@ func (r *Report) settle(done engine.Imported, dry bool) {
 		x.Project, x.Known = done.Known[x.Row], false
 		_, x.Known = done.Known[x.Row]
 	}
+	for _, row := range done.Reported {
+		at[row].Said.Reported = true
+	}
 	for _, p := range r.Problems {
 		if x := at[p.Row]; x != nil && !x.Known {
 			x.Refused = true
@@ -228,10 +248,12 @@ func planOf(kind string, rows []engine.ImportRow) (audit.Digest, error) {
 		Source map[string]string
 
 		Milestones []engine.Milestone
+		Project    engine.ProjectID
+		Progress   *engine.LedgerProgress
 	}
 	all := make([]row, len(rows))
 	for i, r := range rows {
-		all[i] = row{r.Row, r.Unit.ID, r.Draft, r.Number, r.Source, r.Milestones}
+		all[i] = row{r.Row, r.Unit.ID, r.Draft, r.Number, r.Source, r.Milestones, r.Project, r.Progress}
 	}
 	b, err := json.Marshal(all)
 	if err != nil {

@@ -167,3 +167,18 @@ func (m *mapping) refused(p engine.RowProblem) Remark {
 	}
 	return out
 }
+
+// untold tells why what a row says of its project is not reported there.
+func (m *mapping) untold(p engine.RowProblem) Remark {
+	out := m.refused(p)
+	cells := m.cells[p.Row].Cells
+	field := ledger.Progress
+	if cells[field] == "" {
+		field = ledger.Outcome
+	}
+	out.Column, out.Text = m.header[field], message.Short(cells[field])
+	if why, ok := errors.AsType[*engine.Error](p.Err); ok {
+		out.Key, out.said = "intake.progress_not_taken", sentence{"intake.progress_not_taken", message.Args("why", why)}
+	}
+	return out
+}

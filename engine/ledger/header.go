@@ -92,6 +92,9 @@ var known = func() map[string]guess {
 
 var parenthesis = regexp.MustCompile(`[(\[【〔].*?[)\]】〕]`)
 
+// FieldOf is the field that a header means by itself, "" for none.
+func FieldOf(header string) Field { return recognise(header).field }
+
 // recognise guesses the field of a header.
 func recognise(header string) guess {
 	if utf8.RuneCountInString(header) > 30 {
