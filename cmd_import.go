@@ -109,7 +109,7 @@ func (x *importCmd) Run(ctx context.Context, s *session) error {
 		return misuse{line("usage.year", "year", x.Year)}
 	}
 	return s.withEngine(ctx, x.database, func(e *engine.Engine) error {
-		if _, err := e.Workflow(x.Kind); err != nil {
+		if _, err := e.Offered(x.Kind); err != nil {
 			return err
 		}
 		unit, err := e.Unit(ctx, x.Unit)

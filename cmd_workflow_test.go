@@ -87,7 +87,7 @@ func TestWorkflowShow(t *testing.T) {
 			contains(t, a.out, tt.want...)
 		})
 	}
-	if a := call(t, env, "workflow", "graph", "nothing", "--lang", "en"); a.code != exitFailed || !strings.Contains(a.err, "there are: shishi, shuji, own") {
+	if a := call(t, env, "workflow", "graph", "nothing", "--lang", "en"); a.code != exitFailed || !strings.Contains(a.err, "shishi, shuji, xingdong, own") {
 		t.Errorf("unknown id: exit %d: %s", a.code, a.err)
 	}
 	var d struct{ Differences []workflows.Difference }
@@ -106,7 +106,8 @@ func TestWorkflowMigrate(t *testing.T) {
 	contains(t, must(t, "workflow", "migrate", "shishi", "--dry-run", "--db", dsn), "第 1 版：可以改用 0 个项目")
 	contains(t, must(t, "workflow", "publish", newer, "--db", dsn), "已发布 shishi 第 2 版")
 	contains(t, must(t, "workflow", "publish", newer, "--db", dsn), "没有变化")
-	contains(t, must(t, "workflow", "list", "--published", "--db", dsn), "shishi  2", "shishi  1")
+	listed := strings.Join(strings.Fields(must(t, "workflow", "list", "--published", "--db", dsn)), " ")
+	contains(t, listed, "shishi 2", "shishi 1")
 
 	dry := must(t, "workflow", "migrate", "shishi", "--dry-run", "--db", dsn)
 	contains(t, dry, "第 1 版 → 第 2 版", "本阶段到期：", "可以改用 3 个项目，不能改用 0 个")
@@ -253,4 +254,26 @@ func TestConfigCheck(t *testing.T) {
 	if _, err := os.Stat("bihuan.db"); err == nil {
 		t.Error("a database was made in the working directory")
 	}
+}
+
+// TestWorkflowSwitch switches a kind on and off: only then can it be imported.
+func TestWorkflowSwitch(t *testing.T) {
+	dsn := fresh(t)
+	ledger := published + "linan_2022_minsheng_plan.csv"
+	taken := func() answer {
+		return call(t, nil, "import", "--db", dsn, "--kind", "jiedui", "--unit", "dw", ledger)
+	}
+	if a := taken(); a.code != exitFailed || !strings.Contains(a.err, "“助学结对”没有启用") {
+		t.Errorf("imported though it is off: %d %s", a.code, a.err)
+	}
+	contains(t, must(t, "workflow", "list", "--published", "--db", dsn), "未启用")
+	contains(t, must(t, "workflow", "enable", "jiedui", "--db", dsn), "“助学结对”已启用")
+	if a := taken(); a.code != exitOK {
+		t.Errorf("cannot be imported though it is on: %d %s", a.code, a.err)
+	}
+	contains(t, must(t, "workflow", "disable", "jiedui", "--db", dsn), "“助学结对”已停用")
+	if a := call(t, nil, "workflow", "enable", "nothing", "--db", dsn); a.code != exitFailed {
+		t.Errorf("a kind that there is not: %d %s", a.code, a.err)
+	}
+	contains(t, must(t, "audit", "verify", "--json", "--db", dsn), `"kinds"`)
 }

@@ -140,6 +140,7 @@ var accessTable = map[route]access{
 	{"GET", "/api/v1/audit/bundle"}:                               signedIn,
 	{"GET", "/api/v1/workflows"}:                                  signedIn,
 	{"GET", "/api/v1/workflows/:workflow"}:                        signedIn,
+	{"PUT", "/api/v1/workflows/:workflow/switch"}:                 signedIn,
 	{"GET", "/api/v1/workflows/:workflow/simulation"}:             signedIn,
 	{"GET", "/api/v1/workflows/:workflow/years/:year"}:            signedIn,
 	{"GET", "/api/v1/calendar"}:                                   signedIn,

@@ -82,7 +82,7 @@ func (e *Engine) Import(ctx context.Context, who Actor, kind string, rows []Impo
 // progress is reported on. There are none while anything is wrong.
 func (e *Engine) importable(ctx context.Context, who Actor, kind string, rows []ImportRow) (Imported, *Case, []Create, []Change, error) {
 	out := Imported{Known: map[int]ProjectID{}}
-	w, err := e.Workflow(kind)
+	w, err := e.Offered(kind)
 	if err != nil {
 		return out, nil, nil, nil, err
 	}

@@ -266,6 +266,7 @@ type AddEvidence struct {
 	Size       int64
 	SHA256     audit.Digest
 	Milestone  string // the milestone it proves, if one
+	Material   string // which of the definition's it is, if one
 	Note       string
 }
 
@@ -300,9 +301,18 @@ func (x AddEvidence) apply(c *Case, p *Project) (outcome, error) {
 	if _, ok := p.Milestones[x.Milestone]; x.Milestone != "" && !ok {
 		return outcome{}, invalid("milestone", "milestone.unknown", "id", x.Milestone)
 	}
+	if err := c.material(x.Material); err != nil {
+		return outcome{}, err
+	}
 	p.EvidenceCount++
+	if x.Material != "" {
+		if p.Materials == nil {
+			p.Materials = map[string]int{}
+		}
+		p.Materials[x.Material]++
+	}
 	e := Evidence{ID: c.NewID(), ProjectID: p.ID, Name: name, Type: media, Size: x.Size, SHA256: x.SHA256,
-		Milestone: x.Milestone, Note: note, By: c.Who.ID, At: c.Now}
+		Milestone: x.Milestone, Material: x.Material, Note: note, By: c.Who.ID, At: c.Now}
 	return outcome{action: "evidence", as: as, note: note, evidence: []Evidence{e}, data: map[string]any{"evidence": e}}, nil
 }
 

@@ -33,8 +33,9 @@ type Engine struct {
 	log string // installation and epoch, for entries
 
 	mu        sync.RWMutex
-	workflows map[string]*Workflow // by digest; published versions never change
-	current   map[string]*Workflow // newest version by id
+	workflows map[string]*Workflow  // by digest; published versions never change
+	current   map[string]*Workflow  // newest version by id
+	kinds     map[string]KindSwitch // what was switched on or off, by id of the workflow
 	loaded    *calendar.Calendar
 
 	objecting sync.Mutex // one vote with an objection at a time, so that they neither push each other out nor count twice
@@ -89,6 +90,10 @@ func (e *Engine) Reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("stored calendar: %w", err)
 	}
+	kinds, err := e.loadKinds(ctx)
+	if err != nil {
+		return err
+	}
 	current := map[string]*Workflow{}
 	for _, d := range defs {
 		w, err := e.byDigest(ctx, d.Digest)
@@ -101,7 +106,7 @@ func (e *Engine) Reload(ctx context.Context) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.current, e.loaded = current, cal
+	e.current, e.kinds, e.loaded = current, kinds, cal
 	return nil
 }
 
@@ -120,17 +125,6 @@ func (e *Engine) Workflow(id string) (*Workflow, error) {
 		return w, nil
 	}
 	return nil, notFound("workflow.unknown", "id", id)
-}
-
-// Workflows returns the newest published version of every workflow.
-func (e *Engine) Workflows() []*Workflow {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	var out []*Workflow
-	for _, w := range e.current {
-		out = append(out, w)
-	}
-	return out
 }
 
 // Pinned returns the version that a project is pinned to.
@@ -310,7 +304,7 @@ func (e *Engine) Coming(ctx context.Context, p *Project) ([]Occurrence, error) {
 
 // Create proposes a project of a kind at a unit.
 func (e *Engine) Create(ctx context.Context, who Actor, kind string, unit Unit, d Draft) (Project, error) {
-	w, err := e.Workflow(kind)
+	w, err := e.Offered(kind)
 	if err != nil {
 		return Project{}, err
 	}

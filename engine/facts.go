@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"time"
 
 	"bihuan/engine/audit"
@@ -34,9 +35,11 @@ type Facts struct {
 	OpenObjections                          int
 	ObjectionsLate                          int // open, and past the day by which they are to be answered
 	Summary, Lasting                        string
-	Statement                               string // 书面说明 of why the deadline was missed
-	Year                                    int    // 年度 of a yearly kind, otherwise 0
-	Note                                    string // what the person asking wrote
+	Statement                               string            // 书面说明 of why the deadline was missed
+	Year                                    int               // 年度 of a yearly kind, otherwise 0
+	Note                                    string            // what the person asking wrote
+	Fields                                  map[string]string // what stands in the definition's own fields, by id
+	Materials                               map[string]int    // pieces of evidence of each sort that the definition names
 }
 
 // TimedFacts are the facts that change while nobody does anything. They do so at midnight only.
@@ -72,7 +75,7 @@ func (c *Case) facts(p *Project, note string) Facts {
 		Progress: p.Progress, Reports: p.Reports, Evidence: p.EvidenceCount,
 		Verified: p.Verification != nil && p.Verification.Passed,
 		Votes:    p.Survey.Votes(), OpenObjections: p.OpenObjections(), Summary: p.Summary, Lasting: p.Lasting, Note: note,
-		Statement: p.Statement, Year: p.Year,
+		Statement: p.Statement, Year: p.Year, Fields: c.Workflow.fields(p), Materials: p.Materials,
 	}
 	if f.HasDeadline {
 		f.DaysLeft = c.today().DaysUntil(p.Deadline)
@@ -102,6 +105,12 @@ func (c *Case) facts(p *Project, note string) Facts {
 // to be moved by a rule.
 func (f Facts) inputs() Facts {
 	const short = 200 // bytes
+	f.Fields = maps.Clone(f.Fields)
+	for id, s := range f.Fields {
+		if len(s) > short {
+			f.Fields[id] = "sha256:" + audit.HashContent([]byte(s)).String()
+		}
+	}
 	for _, s := range []*string{&f.Title, &f.Category, &f.Need, &f.Target, &f.Measures, &f.List, &f.Summary, &f.Lasting, &f.Statement, &f.Note} {
 		if len(*s) > short {
 			*s = "sha256:" + audit.HashContent([]byte(*s)).String()

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -208,9 +209,9 @@ func TestFacts(t *testing.T) {
 	want := engine.Facts{
 		Title: "改造图书馆照明", Need: "阅览座位太暗", Target: "照度达到300勒克斯", Measures: "更换灯具", List: "2026-5", HasOwner: true, HasSponsor: true, Started: true,
 		HasDeadline: true, DaysLeft: 49, Milestones: 3, MilestonesDone: 1, RouteGaps: 3, MilestonesLate: 1, WorkdaysInStage: 6,
-		Votes: 7, SatisfiedRate: 42, HighlySatisfiedRate: 28, OpenObjections: 1, ObjectionsLate: 1, Note: "请批",
+		Votes: 7, SatisfiedRate: 42, HighlySatisfiedRate: 28, OpenObjections: 1, ObjectionsLate: 1, Note: "请批", Fields: map[string]string{},
 	}
-	if seen != want {
+	if !reflect.DeepEqual(seen, want) {
 		t.Errorf("got  %+v\nwant %+v", seen, want)
 	}
 	if d := (calendar.Date{}); d.DaysUntil(day("2026-10-12")) != 0 {

@@ -152,7 +152,7 @@ func (a *needAct) item(ctx context.Context, n *Need, item NeedItem) (Project, er
 	if !Under(item.Unit.Path, n.UnitPath) {
 		return Project{}, invalid("unit", "needs.item_elsewhere", "project", item.Unit.Name)
 	}
-	w, err := e.Workflow(item.Kind)
+	w, err := e.Offered(item.Kind)
 	if err != nil {
 		return Project{}, err
 	}

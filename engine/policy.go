@@ -13,7 +13,7 @@ var officePolicy = map[string]Role{
 	"add_unit": Admin, "rename_unit": Admin, "move_unit": Admin, "close_unit": Admin, "reopen_unit": Admin,
 	"add_user": Admin, "enable": Admin, "disable": Admin, "set_password": Admin, "remove_totp": Admin, "link_identity": Admin, "unlink_identity": Admin, "end_sessions": Admin, "open_work": Admin, "leave": Admin,
 	"import_people": Admin,
-	"publish":       Admin, "repin": Admin, "load_calendar": Admin,
+	"publish":       Admin, "enable_workflow": Admin, "disable_workflow": Admin, "repin": Admin, "load_calendar": Admin,
 	"propose_sheet": Admin, "withdraw_sheet": Admin, "adopt_sheet": Leader, "reject_sheet": Leader,
 	"channel": Admin, "settings": Admin, "wording": Admin, "replay": Admin,
 	"grant": Security, "revoke": Security,

@@ -57,6 +57,7 @@ type Project struct {
 	Reports        int                  `json:"reports,omitempty"`
 	ReportedAt     *time.Time           `json:"reported_at,omitempty"`
 	EvidenceCount  int                  `json:"evidence_count,omitempty"`
+	Materials      map[string]int       `json:"materials,omitempty" gorm:"serializer:json"` // how many of the evidence are which of the definition's
 	Verification   *Verification        `json:"verification,omitempty" gorm:"serializer:json"`
 	Survey         *Survey              `json:"survey,omitempty" gorm:"serializer:json"`
 	Poll           *Poll                `json:"poll,omitempty" gorm:"serializer:json"` // the survey behind a link, while it is open
@@ -205,6 +206,7 @@ type Evidence struct {
 	Size      int64        `json:"size"`
 	SHA256    audit.Digest `json:"sha256"`
 	Milestone string       `json:"milestone,omitempty"`
+	Material  string       `json:"material,omitempty"` // which of the definition's it is
 	Note      string       `json:"note,omitempty"`
 	By        UserID       `json:"by" gorm:"column:by_id"`
 	At        time.Time    `json:"at"`
@@ -316,6 +318,7 @@ func (p Project) clone() Project {
 	p.Fired = maps.Clone(p.Fired)
 	p.Marks = maps.Clone(p.Marks)
 	p.Findings = maps.Clone(p.Findings)
+	p.Materials = maps.Clone(p.Materials)
 	if p.Request != nil {
 		r := *p.Request
 		r.Given = slices.Clone(r.Given)

@@ -134,6 +134,8 @@ func (r *Record) version() int64 {
 		return r.List.Version
 	case r.Need != nil:
 		return r.Need.Version
+	case r.Switch != nil:
+		return r.Switch.Version
 	case r.Channel != nil:
 		return r.Channel.Version
 	case r.Settings != nil:

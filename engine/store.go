@@ -75,6 +75,7 @@ type Record struct {
 	Idle       string          // a path at and under which nobody holds a role and no other unit and no project is open, else ErrConflict
 	List       *List
 	Need       *Need
+	Switch     *KindSwitch
 	Guard      Guard
 	Channel    *Channel // with Sealed; nil keeps what is sealed
 	Settings   *NotifySettings
@@ -331,6 +332,8 @@ type Store interface {
 	Answered(ctx context.Context, actor UserID, key string) (IdempotencyKey, error)
 	// Source returns a published definition with its source.
 	Source(ctx context.Context, digest string) (Definition, error)
+	// Kinds returns what was switched on or off.
+	Kinds(ctx context.Context) ([]KindSwitch, error)
 	// Days returns the calendar days loaded on this site.
 	Days(ctx context.Context) ([]calendar.Day, error)
 	// Log returns the installation's id and epoch, as entries carry it.

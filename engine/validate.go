@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"bihuan/engine/message"
 )
@@ -60,6 +61,8 @@ func (v *validator) header() {
 		v.add("number", "workflow.bad_prefix")
 	}
 	v.roles("create", w.Create, true)
+	v.choices("materials", w.Materials)
+	v.fields()
 	if len(w.Stages) == 0 {
 		v.add("stages", "workflow.no_stages")
 	}
@@ -182,6 +185,31 @@ func (v *validator) choices(path string, list []Choice) {
 	}
 }
 
+// fields checks the kind's own fields. Two of one name would be one on the project.
+func (v *validator) fields() {
+	list, names := make([]Choice, len(v.w.Fields)), map[string]bool{}
+	for i, f := range v.w.Fields {
+		list[i] = Choice{f.ID, f.Name}
+		if f.Name.ZH != "" && names[f.Name.ZH] {
+			v.add(fmt.Sprintf("fields[%d].name", i), "workflow.duplicate_name", "name", f.Name.ZH)
+		}
+		names[f.Name.ZH] = true
+	}
+	v.choices("fields", list)
+}
+
+// uses checks that a rule asks for fields and materials that there are.
+func (v *validator) uses(path string, r Requirement) {
+	for _, name := range r.Uses {
+		what, id, _ := strings.Cut(name, ".")
+		known := what == "Fields" && slices.ContainsFunc(v.w.Fields, func(f Field) bool { return f.ID == id }) ||
+			what == "Materials" && v.w.MaterialName(id).ZH != ""
+		if !known {
+			v.add(path, "workflow.unknown_member", "name", name)
+		}
+	}
+}
+
 func (v *validator) requirements(path string, list []Requirement) {
 	seen := map[string]bool{}
 	for i, r := range list {
@@ -195,6 +223,7 @@ func (v *validator) requirements(path string, list []Requirement) {
 		if r.Message.ZH == "" {
 			v.add(at, "workflow.no_message")
 		}
+		v.uses(at+".rule", r)
 	}
 }
 
@@ -259,6 +288,9 @@ func (v *validator) timers() {
 			}
 		default:
 			v.add(path+".anchor", "workflow.unknown_anchor", "anchor", t.Anchor)
+		}
+		if t.When != nil {
+			v.uses(path+".when", *t.When)
 		}
 		if t.Offset.Days != 0 && t.Offset.Workdays != 0 {
 			v.add(path+".offset", "workflow.bad_offset")

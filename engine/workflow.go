@@ -78,6 +78,9 @@ type Workflow struct {
 	Prefix      string // of 编号
 	Create      []Role // who may propose one
 	Yearly      bool   // a unit has one of the kind for each year, and no second
+	Off         bool   // nothing can be proposed until somebody switches it on
+	Fields      []Field
+	Materials   []Choice // pieces of 佐证材料 that rules can ask for by name
 	Stages      []Stage
 	Transitions []Transition
 	Timers      []Timer // the escalation ladder and the stage timers, in the order of the file
@@ -155,6 +158,7 @@ type Requirement struct {
 	Name    Text                      // the condition in words, for a checklist in which it is met; may be empty
 	Message Text                      // the sentence for when it is not met
 	Met     func(Facts) (bool, error) // compiled from Rule; pure
+	Uses    []string                  // the members of Fields and Materials that it names: "Fields.class"
 	Steady  bool                      // names none of TimedFacts, so that time alone never changes the answer
 }
 

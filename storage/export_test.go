@@ -16,7 +16,7 @@ var OlderVersion = olderVersion
 // Columns returns, by table, the columns of the structs and whether they may be NULL.
 func Columns(backend string) map[string]map[string]bool {
 	out := map[string]map[string]bool{}
-	for _, t := range []table{projects, evidence, reminders, units, users, tokens, delegations, definitions, entries, keys, days,
+	for _, t := range []table{projects, evidence, reminders, units, users, tokens, delegations, definitions, kinds, entries, keys, days,
 		savedViews, channels, settings, wordings, notices, deliveries, deliveryItems, archived, archivedItems, tableOf(&cursorRow{}),
 		lists, needs, sourceMappings, sheetVersions, votes, tableOf(&subjectRow{}), tableOf(&counterRow{}), tableOf(&leafRow{}), logNodes, checkpoints} {
 		out[t.name] = map[string]bool{}

@@ -64,6 +64,13 @@ func ofProject[T any](db *DB, ctx context.Context, t *table, id engine.ProjectID
 	return out, err
 }
 
+// Kinds returns what was switched on or off.
+func (db *DB) Kinds(ctx context.Context) ([]engine.KindSwitch, error) {
+	var out []engine.KindSwitch
+	err := db.reader(ctx).Raw("SELECT " + kinds.quoted("") + " FROM " + kinds.name + " ORDER BY id").Scan(&out).Error
+	return out, err
+}
+
 // Definitions returns every published definition without its source, by id, the newest version first.
 func (db *DB) Definitions(ctx context.Context) ([]engine.Definition, error) {
 	var out []engine.Definition

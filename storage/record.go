@@ -117,6 +117,9 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	if r.Need != nil {
 		add(rowStep(&needs, r.Need, string(r.Need.ID), r.Base))
 	}
+	if r.Switch != nil {
+		add(rowStep(&kinds, r.Switch, r.Switch.ID, r.Base))
+	}
 	if r.Definition != nil {
 		add(insertStep(&definitions, r.Definition))
 	}

@@ -112,6 +112,7 @@ var (
 	tokens      = tableOf(&engine.Token{})
 	delegations = tableOf(&engine.Delegation{})
 	definitions = tableOf(&engine.Definition{})
+	kinds       = tableOf(&engine.KindSwitch{})
 	entries     = tableOf(&entryRow{})
 	keys        = tableOf(&keyRow{})
 	days        = tableOf(&dayRow{})

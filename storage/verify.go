@@ -65,6 +65,7 @@ type Checked struct {
 	Evidence    int64 `json:"evidence"`
 	Files       int64 `json:"files"` // of evidence, read and hashed
 	Definitions int64 `json:"definitions"`
+	Kinds       int64 `json:"kinds"` // switched on or off
 }
 
 // Each names what was counted, in the words of its JSON and in their order.
@@ -143,6 +144,7 @@ type verifier struct {
 	lists    stream[engine.List]
 	needs    stream[engine.Need]
 	sheets   stream[engine.SheetVersion]
+	kinds    stream[engine.KindSwitch]
 	heads    stream[subjectRow]
 	evidence stream[engine.Evidence]
 
@@ -175,6 +177,8 @@ func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 		subject: func(n *engine.Need) string { return n.Subject() }, next: func(n *engine.Need) []any { return []any{string(n.ID)} }}
 	v.sheets = stream[engine.SheetVersion]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, sheetVersions.quoted(""), sheetVersions.name), after: []any{least}, size: size,
 		subject: func(s *engine.SheetVersion) string { return s.Subject() }, next: func(s *engine.SheetVersion) []any { return []any{string(s.ID)} }}
+	v.kinds = stream[engine.KindSwitch]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, kinds.quoted(""), kinds.name), after: []any{""}, size: size,
+		subject: func(k *engine.KindSwitch) string { return k.Subject() }, next: func(k *engine.KindSwitch) []any { return []any{k.ID} }}
 	v.heads = stream[subjectRow]{tx: tx, turn: &v.turn, query: "SELECT subject, seq, head FROM subjects WHERE subject > ? ORDER BY subject LIMIT " + strconv.Itoa(size), after: []any{""}, size: size,
 		subject: func(s *subjectRow) string { return s.Subject }, next: func(s *subjectRow) []any { return []any{s.Subject} }}
 	v.evidence = stream[engine.Evidence]{tx: tx, turn: &v.turn, query: "SELECT " + evidence.quoted("") + " FROM evidence WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT " + strconv.Itoa(size),
@@ -193,7 +197,7 @@ func (v *verifier) narrow(id engine.ProjectID) {
 	v.projects.only, v.projects.size = []any{string(id)}, 2
 	v.evidence.query = strings.Replace(v.evidence.query, " ORDER BY", " AND project_id = ? ORDER BY", 1)
 	v.evidence.only = []any{string(id)}
-	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.lists.done, v.needs.done, v.sheets.done, v.heads.done = true, true, true, true, true, true, true, true
+	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.lists.done, v.needs.done, v.sheets.done, v.kinds.done, v.heads.done = true, true, true, true, true, true, true, true, true
 }
 
 func (v *verifier) found(list ...audit.Finding) {

@@ -58,6 +58,9 @@ func (v *verifier) closeChain() error {
 			}
 			return row.Version, row
 		})
+	case engine.SubjectKind:
+		row, err := v.kinds.until(subject, v.loneKind)
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Kinds++; return row.Version, row })
 	case engine.SubjectUser:
 		row, err := v.users.until(subject, func(u *userRow) { v.loneUser(u) })
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
@@ -195,6 +198,7 @@ func (v *verifier) loneHead(s *subjectRow)           { v.lone(s.Subject, "subjec
 func (v *verifier) loneList(l *engine.List)          { v.lone(l.Subject(), "list") }
 func (v *verifier) loneNeed(n *engine.Need)          { v.lone(n.Subject(), "need") }
 func (v *verifier) loneSheet(s *engine.SheetVersion) { v.lone(s.Subject(), "score sheet") }
+func (v *verifier) loneKind(k *engine.KindSwitch)    { v.lone(k.Subject(), "kind") }
 func (v *verifier) loneEvidence(e *engine.Evidence) {
 	v.note(engine.SubjectProject+"/"+string(e.ProjectID), CheckEvidence, "no entry tells of evidence %s", e.ID)
 }
@@ -223,6 +227,9 @@ func (v *verifier) rest() error {
 		return err
 	}
 	if _, err := v.sheets.until("", v.loneSheet); err != nil {
+		return err
+	}
+	if _, err := v.kinds.until("", v.loneKind); err != nil {
 		return err
 	}
 	if _, err := v.heads.until("", v.loneHead); err != nil {

@@ -74,6 +74,16 @@ func describe(w *engine.Workflow) *description {
 	d.put("", "number", w.Prefix)
 	d.put("", "create", list(w.Create))
 	d.put("", "yearly", yes(w.Yearly))
+	d.put("", "off", yes(w.Off))
+	for _, f := range w.Fields {
+		part := "fields." + f.ID
+		d.put("", part, bilingual(f.Name))
+		d.put(part, "hint", bilingual(f.Hint))
+		d.put(part, "long", yes(f.Long))
+	}
+	for _, m := range w.Materials {
+		d.put("", "materials."+m.ID, bilingual(m.Name))
+	}
 	var ids []string
 	for _, s := range w.Stages {
 		ids = append(ids, string(s.ID))

@@ -57,7 +57,7 @@ func TestCompareSeesEveryMember(t *testing.T) {
 		fill(reflect.ValueOf(w).Elem())
 		return w
 	}
-	ignored := []string{"Version", "Digest", "Transitions[0].Require[0].Met", "Transitions[0].Require[0].Steady", "Timers[0].When.Steady",
+	ignored := []string{"Version", "Digest", "Transitions[0].Require[0].Met", "Transitions[0].Require[0].Steady", "Timers[0].When.Steady", "Transitions[0].Require[0].Uses[0]", "Timers[0].When.Uses[0]",
 		"Timers[0].When.ID", "Timers[0].When.Met",
 		"Timers[0].When.Name.ZH", "Timers[0].When.Name.EN", "Timers[0].When.Message.ZH", "Timers[0].When.Message.EN"}
 	n := 0

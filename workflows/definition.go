@@ -18,6 +18,9 @@ func (r *reader) workflow(n *yaml.Node) *engine.Workflow {
 		"name":      func(n *yaml.Node, path string) { w.Name = r.translated(n, path) },
 		"number":    func(n *yaml.Node, path string) { w.Prefix = r.text(n, path) },
 		"create":    func(n *yaml.Node, path string) { w.Create = words[engine.Role](r, n, path) },
+		"off":       func(n *yaml.Node, path string) { w.Off = r.flag(n, path) },
+		"fields":    func(n *yaml.Node, path string) { w.Fields = each(r, n, path, r.field) },
+		"materials": func(n *yaml.Node, path string) { w.Materials = r.choices(n, path) },
 		"yearly":    func(n *yaml.Node, path string) { w.Yearly = r.flag(n, path) },
 		"extension": func(n *yaml.Node, path string) { w.Extension = r.extension(n, path) },
 		"look_back": func(n *yaml.Node, path string) { w.LookBack = r.lookBack(n, path) },
@@ -46,6 +49,19 @@ func (r *reader) stage(n *yaml.Node, path string) engine.Stage {
 	}, "id")
 	s.Name = r.named(s.Name, path)
 	return s
+}
+
+// field reads one of the kind's own fields.
+func (r *reader) field(n *yaml.Node, path string) engine.Field {
+	var f engine.Field
+	r.object(n, path, members{
+		"id":   func(n *yaml.Node, path string) { f.ID = r.text(n, path) },
+		"name": func(n *yaml.Node, path string) { f.Name = r.translated(n, path) },
+		"hint": func(n *yaml.Node, path string) { f.Hint = r.translated(n, path) },
+		"long": func(n *yaml.Node, path string) { f.Long = r.flag(n, path) },
+	}, "id", "name")
+	f.Name = r.named(f.Name, path)
+	return f
 }
 
 // named keeps a name that could not be read at all from being reported a second time as missing.

@@ -25,13 +25,16 @@ func TestEmbedded(t *testing.T) {
 	var ids []string
 	for _, w := range Embedded() {
 		ids = append(ids, w.ID)
+		if core := w.ID == "shishi" || w.ID == "shuji"; w.Off == core {
+			t.Errorf("%s: off is %v", w.ID, w.Off)
+		}
 		source, ok := Source(w.ID)
 		again, err := Parse(w.ID+".yaml", source)
 		if !ok || err != nil || again.Digest != w.Digest {
 			t.Errorf("%s: source %v, %v", w.ID, ok, err)
 		}
 	}
-	if want := []string{"shishi", "shuji"}; !slices.Equal(ids, want) {
+	if want := []string{"banzhuren", "jiedui", "keti", "pinpai", "shifan", "shishi", "shuji", "xingdong"}; !slices.Equal(ids, want) {
 		t.Errorf("embedded %v, want %v", ids, want)
 	}
 	if _, ok := Source("absent"); ok {

@@ -63,7 +63,7 @@ func (r *reader) rule(n *yaml.Node, path string, q *engine.Requirement) {
 	if program == nil {
 		return
 	}
-	q.Steady = steady(program)
+	q.Steady, q.Uses = steady(program), uses(program)
 	q.Met = func(f engine.Facts) (bool, error) {
 		v, err := vm.Run(program, f)
 		if err != nil {
@@ -87,6 +87,41 @@ func steady(program *vm.Program) bool {
 	root := program.Node()
 	ast.Walk(&root, found)
 	return !slices.ContainsFunc(engine.TimedFacts, func(fact string) bool { return found[fact] })
+}
+
+// uses lists the members of the facts that differ with the definition, each once: "Fields.class".
+func uses(program *vm.Program) []string {
+	var found asked
+	root := program.Node()
+	ast.Walk(&root, &found)
+	return found
+}
+
+// asked collects members.
+type asked []string
+
+// Visit looks at one node.
+func (a *asked) Visit(node *ast.Node) {
+	if name, ok := member(*node); ok && !slices.Contains(*a, name) {
+		*a = append(*a, name)
+	}
+}
+
+// member returns what stands behind the dot of Fields and Materials, with what stands before it.
+func member(node ast.Node) (string, bool) {
+	m, ok := node.(*ast.MemberNode)
+	if !ok {
+		return "", false
+	}
+	of, ok := m.Node.(*ast.IdentifierNode)
+	if !ok || of.Value != "Fields" && of.Value != "Materials" {
+		return "", false
+	}
+	id, ok := m.Property.(*ast.StringNode)
+	if !ok {
+		return "", false
+	}
+	return of.Value + "." + id.Value, true
 }
 
 // named collects the names in a rule.
@@ -177,6 +212,10 @@ func (v *vocabulary) Visit(node *ast.Node) {
 			v.add("workflow.rule_unknown_name", "name", n.Value)
 		}
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.ConditionalNode, *ast.ArrayNode:
+	case *ast.MemberNode:
+		if _, ok := member(n); !ok {
+			v.refused = append(v.refused, (*node).String())
+		}
 	case *ast.UnaryNode:
 		v.allowed(operators, n.Operator)
 	case *ast.BinaryNode:

@@ -78,6 +78,9 @@ func (c *Console) actionForm(v *visit, p *engine.Project, w *engine.Workflow, o 
 		area("support", "support", "", false)
 	case "evidence":
 		f.Action, f.Multipart = base+"/evidence", true
+		if len(w.Materials) > 0 {
+			add(field{Name: "material", Kind: "select", Label: v.t("console.field.material"), Choices: append(v.choicesOf(w.Materials), choice{"", v.t("console.material.other"), false})})
+		}
 		add(field{Name: "milestone", Kind: "select", Label: v.t("console.field.proves"), Choices: append([]choice{{"", v.t("console.proves_all"), false}}, milestoneChoices(p, false)...)})
 		add(field{Name: "note", Kind: "text", Label: v.t("console.field.evidence_note")})
 		add(field{Name: "file", Kind: "file", Label: v.t("console.field.file"), Hint: v.t("console.hint.file", "limit", size(c.Upload)), Required: true})

@@ -69,7 +69,7 @@ func (c *Console) certificate(v *visit) error {
 	var page projectView
 	c.describeProject(v, &p, w, &page)
 	view.Facts, view.Survey, view.Marks = append(page.Meta, page.Facts...), page.Survey, page.Marks
-	if view.Evidence, err = c.evidenceViews(v, &p); err != nil {
+	if view.Evidence, err = c.evidenceViews(v, &p, w); err != nil {
 		return err
 	}
 	return c.render(v, http.StatusOK, "certificate", v.t("console.certificate.title", "number", p.Number), view)

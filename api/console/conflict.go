@@ -56,7 +56,7 @@ func (c *Console) conflict(v *visit, id engine.ProjectID, base int64, a attempt)
 // again prepares the typed form for another try on the present version.
 func (c *Console) again(v *visit, p *engine.Project, w *engine.Workflow, a attempt, view *conflictView) error {
 	if a.act == "edit" {
-		f, err := c.draftForm(v, engine.DraftOf(p), "/projects/"+string(p.ID)+"/edit")
+		f, err := c.draftForm(v, w, engine.DraftOf(p), "/projects/"+string(p.ID)+"/edit")
 		if err != nil {
 			return err
 		}

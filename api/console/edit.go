@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,7 +17,7 @@ type editView struct {
 	Import     bool // offer to take over a whole ledger instead
 	Back       string
 	Form       form
-	Kinds      []choice
+	Kinds      []choice // those with fields of their own, to begin with
 	Steps      []string // what follows, for the box beside the form
 }
 
@@ -57,6 +58,11 @@ func (c *Console) showNew(v *visit, status int, f form) error {
 	for _, k := range []string{"console.new.step1", "console.new.step2", "console.new.step3"} {
 		view.Steps = append(view.Steps, v.t(k))
 	}
+	for _, w := range c.creatable(v) {
+		if len(w.Fields) > 0 {
+			view.Kinds = append(view.Kinds, choice{w.ID, w.Name.In(v.lang), v.g.Query("kind") == w.ID})
+		}
+	}
 	return c.render(v, status, "edit", view.Title, view)
 }
 
@@ -66,7 +72,11 @@ func (c *Console) newForm(v *visit, typed url.Values) (form, error) {
 	if err != nil {
 		return form{}, err
 	}
-	f, err := c.draftForm(v, engine.Draft{}, "/new")
+	w, err := c.Engine.Workflow(typed.Get("kind"))
+	if err != nil {
+		w = &engine.Workflow{} // no kind has been chosen yet
+	}
+	f, err := c.draftForm(v, w, engine.Draft{}, "/new")
 	if err != nil {
 		return f, err
 	}
@@ -116,7 +126,7 @@ func (c *Console) placeFields(v *visit, typed url.Values) ([]field, error) {
 }
 
 // draftForm is the form of a draft.
-func (c *Console) draftForm(v *visit, d engine.Draft, action string) (form, error) {
+func (c *Console) draftForm(v *visit, w *engine.Workflow, d engine.Draft, action string) (form, error) {
 	f := form{ID: "draft", Action: action, Submit: v.t("console.save"), Open: true}
 	owners, err := c.peopleChoices(v, d.Owner)
 	if err != nil {
@@ -156,8 +166,46 @@ func (c *Console) draftForm(v *visit, d engine.Draft, action string) (form, erro
 			x.Hint = v.t(key)
 		}
 		f.Fields = append(f.Fields, x)
+		if x.Name == "category" {
+			f.Fields = append(f.Fields, v.ownFields(w, d.Extra)...)
+		}
 	}
 	return f, nil
+}
+
+// ownFields are the controls of the kind's own fields.
+func (v *visit) ownFields(w *engine.Workflow, extra map[string]string) []field {
+	var out []field
+	for _, f := range w.Fields {
+		x := field{ID: "draft-own-" + f.ID, Name: ownField + f.ID, Kind: "text", Label: f.Name.In(v.lang), Hint: f.Hint.In(v.lang), Value: extra[f.Name.ZH]}
+		if f.Long {
+			x.Kind = "area"
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// ownField is what the name of a control of a kind's own field begins with.
+const ownField = "own."
+
+// own puts what was typed into the kind's own fields beside the columns of an imported ledger, which stay as they are.
+func own(x url.Values, w *engine.Workflow, extra map[string]string) map[string]string {
+	out := maps.Clone(extra)
+	for _, f := range w.Fields {
+		if !x.Has(ownField + f.ID) {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		if s := strings.TrimSpace(x.Get(ownField + f.ID)); s != "" {
+			out[f.Name.ZH] = s
+		} else {
+			delete(out, f.Name.ZH)
+		}
+	}
+	return out
 }
 
 // yearField asks for the 年度 of a yearly kind.
@@ -223,7 +271,12 @@ func (c *Console) create(v *visit) error {
 }
 
 func (c *Console) propose(v *visit, x url.Values) (engine.Project, error) {
-	d, err := draft(x, nil)
+	w, err := c.Engine.Offered(x.Get("kind"))
+	if err != nil {
+		e := asError(err)
+		return engine.Project{}, &engine.Error{Kind: engine.Invalid, Field: "kind", Key: e.Key, Args: e.Args}
+	}
+	d, err := draft(x, own(x, w, nil))
 	if err != nil {
 		return engine.Project{}, err
 	}
@@ -252,7 +305,11 @@ func (c *Console) editPage(v *visit) error {
 			continue
 		}
 		if o.Allowed {
-			f, err := c.draftForm(v, engine.DraftOf(&p), "/projects/"+string(p.ID)+"/edit")
+			w, err := c.Engine.Pinned(v.ctx, &p)
+			if err != nil {
+				return err
+			}
+			f, err := c.draftForm(v, w, engine.DraftOf(&p), "/projects/"+string(p.ID)+"/edit")
 			if err != nil {
 				return err
 			}
@@ -287,7 +344,11 @@ func (c *Console) edit(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d, err := draft(x, p.Extra)
+	w, err := c.Engine.Pinned(v.ctx, &p)
+	if err != nil {
+		return err
+	}
+	d, err := draft(x, own(x, w, p.Extra))
 	if err == nil {
 		_, err = c.Engine.Do(v.ctx, v.actor, p.ID, base, engine.Edit{Draft: d})
 	}
@@ -301,7 +362,7 @@ func (c *Console) edit(v *visit) error {
 	case kind != engine.Invalid && kind != engine.Blocked && kind != engine.Denied:
 		return err
 	}
-	f, formErr := c.draftForm(v, engine.DraftOf(&p), "/projects/"+string(p.ID)+"/edit")
+	f, formErr := c.draftForm(v, w, engine.DraftOf(&p), "/projects/"+string(p.ID)+"/edit")
 	if formErr != nil {
 		return formErr
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // evidenceViews lists a project's evidence, newest first.
-func (c *Console) evidenceViews(v *visit, p *engine.Project) ([]evidenceView, error) {
+func (c *Console) evidenceViews(v *visit, p *engine.Project, w *engine.Workflow) ([]evidenceView, error) {
 	list, err := c.Reader.Evidence(v.ctx, p.ID)
 	if err != nil {
 		return nil, err
@@ -21,7 +21,7 @@ func (c *Console) evidenceViews(v *visit, p *engine.Project) ([]evidenceView, er
 	out := make([]evidenceView, 0, len(list))
 	for _, e := range slices.Backward(list) {
 		x := evidenceView{ID: e.ID, Href: "/projects/" + string(p.ID) + "/evidence/" + e.ID, Name: e.Name, Type: fileKind(e.Name), Who: c.names.user(v, e.By),
-			At: c.moment(e.At), Size: size(e.Size), Note: e.Note, Digest: hashOf(e.SHA256.String())}
+			At: c.moment(e.At), Size: size(e.Size), Note: e.Note, Digest: hashOf(e.SHA256.String()), Material: w.MaterialName(e.Material).In(v.lang)}
 		if m, ok := p.Milestones[e.Milestone]; ok {
 			x.Milestone = m.Title
 		}
@@ -86,7 +86,7 @@ func (c *Console) upload(v *visit) error {
 		return c.refused(v, &p, base, a, invalid("file", "field.empty"))
 	}
 	_, err = c.Engine.Do(v.ctx, v.actor, p.ID, base, engine.AddEvidence{Name: file.Name, Type: file.Type, Size: file.Size, SHA256: file.SHA256,
-		Milestone: values.Get("milestone"), Note: values.Get("note")})
+		Milestone: values.Get("milestone"), Material: values.Get("material"), Note: values.Get("note")})
 	if err != nil {
 		return c.refused(v, &p, base, a, err)
 	}

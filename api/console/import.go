@@ -162,7 +162,7 @@ func importQuery(x url.Values, more ...string) string {
 // ledgerOf reads what the person says about a ledger. Whether they may import it is the engine's to say.
 func (c *Console) ledgerOf(v *visit, x url.Values) (intake.Ledger, error) {
 	out := intake.Ledger{Kind: x.Get("kind"), List: strings.TrimSpace(x.Get("list"))}
-	if _, err := c.Engine.Workflow(out.Kind); err != nil {
+	if _, err := c.Engine.Offered(out.Kind); err != nil {
 		e := asError(err)
 		return out, &engine.Error{Kind: engine.Invalid, Field: "kind", Key: e.Key, Args: e.Args}
 	}

@@ -297,7 +297,7 @@ func (c *Console) kindName(v *visit, id string) string {
 
 // stageName names a stage in the words of whichever workflow has it.
 func (c *Console) stageName(v *visit, id engine.StageID) string {
-	for _, w := range c.workflowsByID() {
+	for _, w := range ordered(c.Engine.Published()) {
 		if s := w.StageName(id).In(v.lang); s != "" {
 			return s
 		}
@@ -305,9 +305,11 @@ func (c *Console) stageName(v *visit, id engine.StageID) string {
 	return string(id)
 }
 
-// workflowsByID are the published workflows in a steady order.
-func (c *Console) workflowsByID() []*engine.Workflow {
-	list := c.Engine.Workflows()
+// workflowsByID are the workflows that are switched on, in a steady order.
+func (c *Console) workflowsByID() []*engine.Workflow { return ordered(c.Engine.Workflows()) }
+
+// ordered puts workflows into a steady order.
+func ordered(list []*engine.Workflow) []*engine.Workflow {
 	slices.SortFunc(list, func(a, b *engine.Workflow) int {
 		if a.ID == "shishi" || b.ID == "shishi" { // the common kind first
 			if a.ID == b.ID {

@@ -103,6 +103,7 @@ type reportView struct {
 type evidenceView struct {
 	View                                                 string // address of the picture to show; "" for what is no picture
 	ID, Href, Name, Type, Who, At, Size, Note, Milestone string
+	Material                                             string // which of those that the definition asks for
 	Digest                                               hashView
 }
 
@@ -206,7 +207,7 @@ func (c *Console) showProject(v *visit, p *engine.Project, status int, a *attemp
 		view.Original = p.OriginalDeadline.String()
 	}
 	c.describeProject(v, p, w, &view)
-	if view.Evidence, err = c.evidenceViews(v, p); err != nil {
+	if view.Evidence, err = c.evidenceViews(v, p, w); err != nil {
 		return err
 	}
 	view.Findings = c.findings(v, p, view.Evidence)
@@ -263,8 +264,15 @@ func (c *Console) describeProject(v *visit, p *engine.Project, w *engine.Workflo
 	add(&view.Facts, "summary", p.Summary)
 	add(&view.Facts, "lasting", p.Lasting)
 	add(&view.Facts, "statement", p.Statement)
-	for _, k := range slices.Sorted(maps.Keys(p.Extra)) {
-		view.Extra = append(view.Extra, pair{k, p.Extra[k]})
+	rest := maps.Clone(p.Extra)
+	for _, f := range w.Fields {
+		if s := f.Value(p); s != "" {
+			view.Facts = append(view.Facts, pair{f.Name.In(v.lang), s})
+		}
+		delete(rest, f.Name.ZH)
+	}
+	for _, k := range slices.Sorted(maps.Keys(rest)) {
+		view.Extra = append(view.Extra, pair{k, rest[k]})
 	}
 	if p.EverOverdue {
 		view.Marks = append(view.Marks, v.t("console.mark.ever"))

@@ -19,12 +19,17 @@ import (
 )
 
 // attach uploads a piece of evidence as its owner.
-func (w *world) attach(t *testing.T, as string, p engine.Project, name string, data []byte) {
+func (w *world) attach(t *testing.T, as string, p engine.Project, name string, data []byte, fields ...string) {
 	t.Helper()
 	var body bytes.Buffer
 	m := multipart.NewWriter(&body)
 	if err := m.WriteField("version", strconv.FormatInt(p.Version, 10)); err != nil {
 		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(fields); i += 2 {
+		if err := m.WriteField(fields[i], fields[i+1]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	part, err := m.CreateFormFile("file", name)
 	if err != nil {

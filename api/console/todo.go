@@ -238,7 +238,7 @@ func (c *Console) approvalRow(v *visit, p *engine.Project) (approvalRow, error) 
 	if p.EverOverdue {
 		row.Extra = append(row.Extra, v.t("console.mark.ever"))
 	}
-	if row.Evidence, err = c.evidenceViews(v, p); err != nil {
+	if row.Evidence, err = c.evidenceViews(v, p, w); err != nil {
 		return row, err
 	}
 	if len(row.Evidence) > 6 {

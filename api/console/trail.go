@@ -138,6 +138,8 @@ var actions = []string{
 	"close_unit",
 	"reopen_unit",
 	"publish",
+	"enable_workflow",
+	"disable_workflow",
 	"propose_sheet",
 	"adopt_sheet",
 	"reject_sheet",

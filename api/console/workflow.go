@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ type workflowItem struct {
 	Stages           []string
 	Creators         string
 	Digest           hashView
+	On               bool
+	Switched         string // when it was switched last, and by whom
+	MaySwitch        bool
 }
 
 // workflowView is one definition: what moves an item, who may, on which day it is due.
@@ -33,6 +37,8 @@ type workflowView struct {
 	StageRows   []stageRow
 	Transitions []transitionRow
 	Timers      []timerRow
+	Fields      []pair // of its own, with what people are told about them
+	Materials   []string
 	Lights      []string
 	Extension   []string
 	Simulation  simulation
@@ -86,7 +92,7 @@ type simulationRow struct {
 
 func (c *Console) workflows(v *visit) error {
 	view := workflowsView{}
-	for _, w := range c.workflowsByID() {
+	for _, w := range ordered(c.Engine.Published()) {
 		view.Items = append(view.Items, c.workflowItem(v, w))
 	}
 	if len(view.Items) == 0 {
@@ -97,10 +103,30 @@ func (c *Console) workflows(v *visit) error {
 
 func (c *Console) workflowItem(v *visit, w *engine.Workflow) workflowItem {
 	out := workflowItem{ID: w.ID, Name: w.Name.In(v.lang), Prefix: w.Prefix, Version: w.Version, Creators: v.roleNames(w.Create), Digest: hashOf(w.Digest)}
+	out.On, out.MaySwitch = c.Engine.IsOn(w.ID), v.holds([]engine.Role{engine.Admin})
+	if k, ok := c.Engine.Switched(w.ID); ok {
+		out.Switched = v.t("console.workflows.switched", "at", c.moment(k.At), "by", c.names.user(v, k.By))
+	}
 	for _, s := range w.Stages {
 		out.Stages = append(out.Stages, s.Name.In(v.lang))
 	}
 	return out
+}
+
+// switchWorkflow switches a kind on or off.
+func (c *Console) switchWorkflow(v *visit) error {
+	if err := v.g.Request.ParseForm(); err != nil {
+		return err
+	}
+	id, act, do := v.g.Param("workflow"), "enable", c.Engine.EnableKind
+	if v.g.Request.PostForm.Get("on") == "" {
+		act, do = "disable", c.Engine.DisableKind
+	}
+	if err := do(v.ctx, v.actor, id); err != nil {
+		return err
+	}
+	v.redirect("/workflows/" + url.PathEscape(id) + "?done=" + act)
+	return nil
 }
 
 func (v *visit) roleNames(list []engine.Role) string {
@@ -141,6 +167,12 @@ func (c *Console) workflow(v *visit) error {
 	}
 	for _, t := range w.Transitions {
 		view.Transitions = append(view.Transitions, c.transitionRow(v, w, t))
+	}
+	for _, f := range w.Fields {
+		view.Fields = append(view.Fields, pair{f.Name.In(v.lang), f.Hint.In(v.lang)})
+	}
+	for _, m := range w.Materials {
+		view.Materials = append(view.Materials, m.Name.In(v.lang))
 	}
 	for _, t := range w.Timers {
 		view.Timers = append(view.Timers, v.timerRow(w, t))

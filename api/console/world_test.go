@@ -179,8 +179,8 @@ func play() (*playing, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range []string{"shishi", "shuji"} {
-		source, _ := workflows.Source(id)
+	for _, w := range workflows.Embedded() {
+		source, _ := workflows.Source(w.ID)
 		if _, err := e.Publish(ctx, engine.Operator(), source); err != nil {
 			return nil, err
 		}

@@ -40,6 +40,7 @@ type sent struct {
 	SHA256    audit.Digest `json:"sha256"`
 	Note      string       `json:"note"`
 	Milestone string       `json:"milestone"`
+	Material  string       `json:"material,omitempty"`
 }
 
 func (in *Upload) payload() any { return &in.sent }
@@ -54,7 +55,7 @@ func (h *handlers) upload(ctx context.Context, in *Upload) (*ProjectAnswer, erro
 	}
 	return h.do(ctx, in, func() (engine.Command, error) {
 		return engine.AddEvidence{Name: file.Name, Type: file.Type, Size: file.Size, SHA256: file.SHA256,
-			Milestone: in.sent.Milestone, Note: in.sent.Note}, nil
+			Milestone: in.sent.Milestone, Material: in.sent.Material, Note: in.sent.Note}, nil
 	})
 }
 
@@ -120,6 +121,8 @@ func (h *handlers) receive(ctx context.Context, in *Upload) (engine.Evidence, er
 			in.sent.Note, err = upload.Text(part)
 		case "milestone":
 			in.sent.Milestone, err = upload.Text(part)
+		case "material":
+			in.sent.Material, err = upload.Text(part)
 		default:
 			err = invalid(field(name), "api.unknown_field")
 		}
@@ -150,6 +153,7 @@ var uploadBody = &huma.RequestBody{Required: true, Content: map[string]*huma.Med
 			"file":      {Type: huma.TypeString, Format: "binary", Description: "The file, with its name."},
 			"note":      {Type: huma.TypeString, Description: "What it shows."},
 			"milestone": {Type: huma.TypeString, Description: "Id of the milestone that it proves."},
+			"material":  {Type: huma.TypeString, Description: "Which of the definition's materials it is, by id."},
 		}},
 }}}
 
@@ -161,6 +165,7 @@ type EvidenceView struct {
 	Size      int64     `json:"size" doc:"Bytes."`
 	SHA256    string    `json:"sha256"`
 	Milestone string    `json:"milestone,omitempty"`
+	Material  string    `json:"material,omitempty" doc:"Which of the definition's materials it is, by id."`
 	Note      string    `json:"note,omitempty"`
 	By        Ref       `json:"by"`
 	At        time.Time `json:"at"`
@@ -186,7 +191,7 @@ func (h *handlers) evidence(ctx context.Context, in *One) (*EvidenceAnswer, erro
 	out.Body.Items = make([]EvidenceView, 0, len(list))
 	for _, e := range list {
 		out.Body.Items = append(out.Body.Items, EvidenceView{ID: e.ID, Name: e.Name, Type: e.Type, Size: e.Size, SHA256: e.SHA256.String(),
-			Milestone: e.Milestone, Note: e.Note, By: h.names.user(ctx, e.By), At: e.At})
+			Milestone: e.Milestone, Material: e.Material, Note: e.Note, By: h.names.user(ctx, e.By), At: e.At})
 	}
 	return out, nil
 }

@@ -118,7 +118,7 @@ func (h *handlers) create(ctx context.Context, in *Create) (*ProjectAnswer, erro
 	if out, err := h.replay(ctx, who); out != nil || err != nil {
 		return out, err
 	}
-	if _, err := h.Engine.Workflow(in.Body.Kind); err != nil {
+	if _, err := h.Engine.Offered(in.Body.Kind); err != nil {
 		return nil, asInvalid(err, "kind")
 	}
 	unit, err := h.unit(ctx, who, "unit", in.Body.Unit)

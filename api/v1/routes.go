@@ -112,6 +112,7 @@ func Register(api huma.API, o Options) {
 	huma.Register(api, bundleOperation(op(get, "/audit/bundle", "export-trail", "导出审计材料 Take the trail, or a part of it, away as a file that verifies by itself; the export is an entry")), h.bundle)
 	huma.Register(api, op(get, "/workflows", "list-workflows", "流程 List the workflows"), h.workflows)
 	huma.Register(api, op(get, "/workflows/{workflow}", "get-workflow", "流程定义 One definition, with its diagram"), h.workflow)
+	huma.Register(api, op(put, "/workflows/{workflow}/switch", "switch-workflow", "启用或停用流程 Switch a workflow on or off"), h.switchWorkflow)
 	huma.Register(api, op(get, "/workflows/{workflow}/years/{year}", "get-year", "年度一览 Which unit has its project of the year, which has none"), h.year)
 	huma.Register(api, op(get, "/workflows/{workflow}/simulation", "simulate", "推演 What the clock would do, without a database"), h.simulation)
 	huma.Register(api, op(get, "/calendar", "get-calendar", "工作日历 The holiday list of a year"), h.calendar)

@@ -18,6 +18,7 @@ type WorkflowRow struct {
 	Name    string `json:"name"`
 	Version int    `json:"version"`
 	Digest  string `json:"digest" doc:"SHA-256 of the published source."`
+	On      bool   `json:"on" doc:"Items of it can be proposed."`
 }
 
 // Workflow is a definition.
@@ -30,7 +31,17 @@ type Workflow struct {
 	Timers      []WorkflowTimer  `json:"timers" doc:"The escalation ladder."`
 	Lights      WorkflowLights   `json:"lights"`
 	Extension   WorkflowExtend   `json:"extension"`
+	Fields      []WorkflowField  `json:"fields" doc:"What it asks for besides what every item has; an item carries it in extra, under the Chinese name."`
+	Materials   []Ref            `json:"materials" doc:"Pieces of evidence that it asks for by name."`
 	Graph       string           `json:"graph" doc:"The definition as a Mermaid state diagram."`
+}
+
+// WorkflowField is a field of a definition's own.
+type WorkflowField struct {
+	Ref
+	Column string `json:"column" doc:"Its name in extra, and of a column of a ledger that fills it in."`
+	Hint   string `json:"hint,omitempty"`
+	Long   bool   `json:"long,omitempty" doc:"Several lines."`
 }
 
 // WorkflowStage is a stage of a definition.
@@ -106,16 +117,25 @@ type WorkflowsAnswer struct {
 	} `nameHint:"WorkflowList"`
 }
 
-func workflowRow(w *engine.Workflow, lang string) WorkflowRow {
-	return WorkflowRow{ID: w.ID, Name: w.Name.In(lang), Version: w.Version, Digest: w.Digest}
+func (h *handlers) workflowRow(w *engine.Workflow, lang string) WorkflowRow {
+	return WorkflowRow{ID: w.ID, On: h.Engine.IsOn(w.ID), Name: w.Name.In(lang), Version: w.Version, Digest: w.Digest}
 }
 
-func (h *handlers) workflows(ctx context.Context, _ *struct{}) (*WorkflowsAnswer, error) {
+// ListWorkflows is the request for workflows.
+type ListWorkflows struct {
+	All bool `query:"all" doc:"Those that are switched off too."`
+}
+
+func (h *handlers) workflows(ctx context.Context, in *ListWorkflows) (*WorkflowsAnswer, error) {
 	lang := request.From(ctx).Lang
 	out := &WorkflowsAnswer{}
 	out.Body.Items = []WorkflowRow{}
-	for _, w := range h.Engine.Workflows() {
-		out.Body.Items = append(out.Body.Items, workflowRow(w, lang))
+	list := h.Engine.Workflows()
+	if in.All {
+		list = h.Engine.Published()
+	}
+	for _, w := range list {
+		out.Body.Items = append(out.Body.Items, h.workflowRow(w, lang))
 	}
 	slices.SortFunc(out.Body.Items, func(a, b WorkflowRow) int { return cmp.Compare(a.ID, b.ID) })
 	return out, nil
@@ -135,10 +155,13 @@ func (h *handlers) workflow(ctx context.Context, in *OneWorkflow) (*WorkflowAnsw
 		return nil, err
 	}
 	lang := request.From(ctx).Lang
-	v := Workflow{WorkflowRow: workflowRow(w, lang), Prefix: w.Prefix, Create: roles(w.Create, lang), Graph: h.Graph(w, lang),
+	v := Workflow{Fields: []WorkflowField{}, Materials: choices(w.Materials, lang), WorkflowRow: h.workflowRow(w, lang), Prefix: w.Prefix, Create: roles(w.Create, lang), Graph: h.Graph(w, lang),
 		Stages: []WorkflowStage{}, Transitions: []WorkflowChange{}, Timers: []WorkflowTimer{},
 		Lights:    WorkflowLights{threshold(w.Lights.Yellow), threshold(w.Lights.Orange), threshold(w.Lights.Red)},
 		Extension: WorkflowExtend{Max: w.Extension.Max, Months: w.Extension.Months, Approve: steps(w.Extension.Approve, lang)}}
+	for _, f := range w.Fields {
+		v.Fields = append(v.Fields, WorkflowField{Ref: Ref{ID: f.ID, Name: f.Name.In(lang)}, Column: f.Name.ZH, Hint: f.Hint.In(lang), Long: f.Long})
+	}
 	for _, s := range w.Stages {
 		stage := WorkflowStage{Ref: Ref{ID: string(s.ID), Name: s.Name.In(lang)}, Workdays: s.Limit.Workdays,
 			UntilDeadline: s.Limit.UntilDeadline, Acts: []Ref{}, ReturnTo: words(s.ReturnTo)}
@@ -165,6 +188,32 @@ func (h *handlers) workflow(ctx context.Context, in *OneWorkflow) (*WorkflowAnsw
 		v.Timers = append(v.Timers, timer)
 	}
 	return &WorkflowAnswer{Body: v}, nil
+}
+
+// SwitchWorkflow is the request that switches a kind on or off.
+type SwitchWorkflow struct {
+	OneWorkflow
+	Body struct {
+		On bool `json:"on" doc:"Items of it can be proposed. Switched off, what runs goes on to its end."`
+	} `nameHint:"WorkflowSwitch"`
+}
+
+// SwitchAnswer is the workflow as it is switched now.
+type SwitchAnswer struct{ Body WorkflowRow }
+
+func (h *handlers) switchWorkflow(ctx context.Context, in *SwitchWorkflow) (*SwitchAnswer, error) {
+	act := h.Engine.DisableKind
+	if in.Body.On {
+		act = h.Engine.EnableKind
+	}
+	if err := act(ctx, request.From(ctx).Actor, in.Workflow); err != nil {
+		return nil, err
+	}
+	w, err := h.Engine.Workflow(in.Workflow)
+	if err != nil {
+		return nil, err
+	}
+	return &SwitchAnswer{Body: h.workflowRow(w, request.From(ctx).Lang)}, nil
 }
 
 func threshold(t engine.Threshold) WorkflowThreshold { return WorkflowThreshold{t.Left, t.Behind} }
@@ -237,7 +286,7 @@ func (h *handlers) simulation(ctx context.Context, in *Simulate) (*SimulationAns
 	}
 	lang := request.From(ctx).Lang
 	out := &SimulationAnswer{}
-	out.Body.Workflow, out.Body.Start, out.Body.Deadline = workflowRow(w, lang), start.String(), deadline.String()
+	out.Body.Workflow, out.Body.Start, out.Body.Deadline = h.workflowRow(w, lang), start.String(), deadline.String()
 	out.Body.Items = occurrences(w, list, lang)
 	return out, nil
 }
