@@ -31,7 +31,8 @@ const (
 
 type serveCmd struct {
 	database
-	Addr string `placeholder:"HOST:PORT"`
+	Addr    string `placeholder:"HOST:PORT"`
+	Layouts string `placeholder:"DIR"`
 }
 
 // Help returns the examples.
@@ -43,7 +44,7 @@ func (serveCmd) Help() string {
 
 // Run serves until ctx ends, and then stops without losing what was acknowledged.
 func (x *serveCmd) Run(ctx context.Context, s *session) error {
-	c, err := s.config(x.setup, map[string]string{"db": x.DB, "addr": x.Addr})
+	c, err := s.config(x.setup, map[string]string{"db": x.DB, "addr": x.Addr, "layouts": x.Layouts})
 	if err != nil {
 		return err
 	}
@@ -135,6 +136,10 @@ func (sv *server) prepare(ctx context.Context) error {
 	if sv.notifier, err = sv.newNotifier(); err != nil {
 		return err
 	}
+	layouts, err := siteLayouts(c.Layouts)
+	if err != nil {
+		return err
+	}
 	evidence, err := files.Open(c.Files)
 	if err != nil {
 		return err
@@ -154,7 +159,7 @@ func (sv *server) prepare(ctx context.Context) error {
 	sv.api, err = api.New(api.Options{
 		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Notifier: sv.notifier, Ready: sv.ready, Warnings: sv.seals.warnings, Trail: storage.Trail{DB: sv.db}, Log: sv.log,
 		Language: c.Language, Version: buildVersion(), Console: pages, Now: now,
-		Sheets: workflows.Sheets(), ParseSheet: workflows.ParseSheet,
+		Sheets: workflows.Sheets(), ParseSheet: workflows.ParseSheet, Layouts: layouts, Site: c.Organisation,
 		Limits:     api.Limits{Body: int64(c.Limits.Body), Upload: int64(c.Limits.Upload), Rate: c.Limits.Rate},
 		Collectors: append(sv.alarms.collectors(), notifyMetrics{sv.notifier}, sv.archived, sv.seals, collectors.NewDBStatsCollector(sv.db.SQL(), sv.db.Backend())),
 	})

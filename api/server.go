@@ -28,8 +28,10 @@ import (
 	"bihuan/api/upload"
 	v1 "bihuan/api/v1"
 	"bihuan/engine"
+	"bihuan/engine/layout"
 	"bihuan/engine/message"
 	"bihuan/engine/score"
+	"bihuan/engine/workbook"
 )
 
 func init() { gin.SetMode(gin.ReleaseMode) }
@@ -66,6 +68,9 @@ var accessTable = map[route]access{
 	{"POST", "/api/v1/sheet-proposals/:proposal/adoption"}:        signedIn,
 	{"POST", "/api/v1/sheet-proposals/:proposal/rejection"}:       signedIn,
 	{"POST", "/api/v1/sheet-proposals/:proposal/withdrawal"}:      signedIn,
+	{"GET", "/api/v1/exports/ledger"}:                             signedIn,
+	{"GET", "/api/v1/exports/lists/:id"}:                          signedIn,
+	{"GET", "/api/v1/exports/units/:unit"}:                        signedIn,
 	{"POST", "/api/v1/projects"}:                                  signedIn,
 	{"GET", "/api/v1/projects"}:                                   signedIn,
 	{"GET", "/api/v1/projects/:id"}:                               signedIn,
@@ -185,6 +190,9 @@ type Options struct {
 	// ParseSheet reads others.
 	Sheets     []*score.Sheet
 	ParseSheet func(name string, source []byte) (*score.Sheet, error)
+	// Layouts are those of exports; nil: the product's own. Site names the organisation on them; "": the first unit does.
+	Layouts *layout.Layouts
+	Site    string
 }
 
 // Server answers HTTP requests. Its listeners, their time-outs and their end are main's.
@@ -195,6 +203,7 @@ type Server struct {
 	access   map[route]access
 	console  *console.Console // nil without pages
 	scores   *score.Desk
+	exports  *layout.Desk
 	uploads  map[string]bool // path templates whose bodies are files
 	quiet    map[string]bool // path templates that are logged at debug level
 	origin   *http.CrossOriginProtection
@@ -218,6 +227,21 @@ func New(o Options) (*Server, error) {
 		metrics: m, uploads: map[string]bool{"/api/v1/projects/:id/evidence": true},
 		quiet: map[string]bool{"/healthz": true, "/readyz": true, "/docs": true, "/docs/:file": true}}
 	s.scores = score.NewDesk(o.Engine, o.Reader, o.Now, o.Sheets, o.ParseSheet)
+	if o.Layouts == nil {
+		if o.Layouts, err = layout.Load(nil); err != nil {
+			return nil, err
+		}
+	}
+	s.exports = &layout.Desk{Engine: o.Engine, Layouts: o.Layouts, Site: o.Site, After: func(ctx context.Context, b *workbook.Book, lang string) error {
+		if s.o.Trail == nil {
+			return nil
+		}
+		note, err := s.trail().Checkpoint(ctx)
+		if err != nil {
+			return err
+		}
+		return console.WriteCheckpoint(b, lang, note)
+	}}
 	if err := s.build(); err != nil {
 		return nil, err
 	}
@@ -276,7 +300,7 @@ func (s *Server) build() error {
 	g.GET("/api/v1/openapi.json", s.openapi)
 	doc := humagin.NewWithGroup(e, g.Group(prefix), humaConfig())
 	v1.Register(doc, v1.Options{Engine: s.o.Engine, Reader: s.o.Reader, Files: s.o.Files, Graph: s.o.Graph, Now: s.o.Now, Notifier: s.o.Notifier,
-		Scores: s.scores, Trail: s.trail(), Body: s.o.Limits.Body, Upload: s.o.Limits.Upload})
+		Scores: s.scores, Exports: s.exports, Trail: s.trail(), Log: s.o.Log, Body: s.o.Limits.Body, Upload: s.o.Limits.Upload})
 
 	var err error
 	if s.document, err = json.MarshalIndent(doc.OpenAPI(), "", "  "); err != nil {
@@ -292,7 +316,7 @@ func (s *Server) layConsole(e *gin.Engine) error {
 	}
 	o := *s.o.Console
 	o.Engine, o.Reader, o.Files, o.Graph, o.Notifier = s.o.Engine, s.o.Reader, s.o.Files, s.o.Graph, s.o.Notifier
-	o.Scores, o.ParseSheet = s.scores, s.o.ParseSheet
+	o.Scores, o.ParseSheet, o.Exports = s.scores, s.o.ParseSheet, s.exports
 	o.Trail = s.trail()
 	o.Now, o.Log, o.Upload, o.Allow = s.o.Now, s.o.Log, s.o.Limits.Upload, s.limiter.allow
 	var err error

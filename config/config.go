@@ -51,6 +51,8 @@ type Config struct {
 	Signing string `yaml:"signing"`
 	// Workflows is the folder of the site's own definitions; empty for the embedded ones only.
 	Workflows string `yaml:"workflows"`
+	// Layouts is the folder of the site's own layouts for exports; empty for the embedded ones only.
+	Layouts string `yaml:"layouts"`
 	// Calendar is a CSV file, or a folder of them, with the working days of later years; empty for none.
 	Calendar string   `yaml:"calendar"`
 	Clock    Clock    `yaml:"clock"`

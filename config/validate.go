@@ -45,6 +45,7 @@ func (c Config) Validate() error {
 		}
 	}
 	v.exists("workflows", c.Workflows, true)
+	v.exists("layouts", c.Layouts, true)
 	v.exists("calendar", c.Calendar, false)
 	if why := checkSchedule(c.Clock.Sweep); why.en != "" {
 		v.complain("clock.sweep", why.zh, why.en)

@@ -263,6 +263,12 @@ func (e *Engine) List(ctx context.Context, who Actor, f Filter) (Page[Project], 
 	return e.Store.Projects(ctx, f)
 }
 
+// Headings lists the columns of imported ledgers that have no field and that something the actor may see has.
+func (e *Engine) Headings(ctx context.Context, who Actor, f Filter) ([]string, error) {
+	f.Scope, f.Now = who.scope(), e.now()
+	return e.Store.Headings(ctx, f)
+}
+
 // Counts sums up what the actor may see.
 func (e *Engine) Counts(ctx context.Context, who Actor, f Filter) (Counts, error) {
 	f.Scope, f.Now = who.scope(), e.now()

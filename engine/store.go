@@ -252,6 +252,10 @@ type Reader interface {
 	Count(ctx context.Context, f Filter) (Counts, error)
 	Spans(ctx context.Context, f Filter, spans []Span) error // fills the numbers in; spans follow one another
 	Entries(ctx context.Context, f EntryFilter) (Page[EntryRow], error)
+	// LastReports returns the data of each project's newest progress report; projects without one are left out.
+	LastReports(ctx context.Context, ids []ProjectID) (map[ProjectID]json.RawMessage, error)
+	// Headings returns the headings of Extra that any of the projects has, in order, at most MaxPage.
+	Headings(ctx context.Context, f Filter) ([]string, error)
 	Evidence(ctx context.Context, id ProjectID) ([]Evidence, error)
 	Reminders(ctx context.Context, id ProjectID) ([]Reminder, error)
 	Definitions(ctx context.Context) ([]Definition, error) // newest version of each id first; without sources

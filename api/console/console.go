@@ -28,6 +28,7 @@ import (
 	"bihuan/api/proof"
 	"bihuan/api/upload"
 	"bihuan/engine"
+	"bihuan/engine/layout"
 	"bihuan/engine/score"
 )
 
@@ -100,6 +101,8 @@ type Options struct {
 	Verify func(ctx context.Context, project engine.ProjectID, progress func(entries int64)) (Verification, error)
 	Trail  proof.Log   // nil: pages say nothing about proofs
 	Scores *score.Desk // what the 考核 is asked of
+	// Exports takes ledgers, lists and units' years out.
+	Exports *layout.Desk
 	// ParseSheet reads a score sheet that somebody wants to try; its mistakes know their sentences.
 	ParseSheet func(name string, source []byte) (*score.Sheet, error)
 	Now        func() time.Time // nil: time.Now
@@ -129,8 +132,8 @@ type Console struct {
 
 // New makes a console; it fails when a template is broken.
 func New(o Options) (*Console, error) {
-	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Tray == nil || o.Door == nil || o.Graph == nil || o.Verify == nil || o.Compare == nil || o.Scores == nil || o.ParseSheet == nil {
-		return nil, errors.New("console: Engine, Reader, Files, Tray, Door, Graph, Verify, Compare, Scores and ParseSheet are needed")
+	if o.Engine == nil || o.Reader == nil || o.Files == nil || o.Tray == nil || o.Door == nil || o.Graph == nil || o.Verify == nil || o.Compare == nil || o.Scores == nil || o.Exports == nil || o.ParseSheet == nil {
+		return nil, errors.New("console: Engine, Reader, Files, Tray, Door, Graph, Verify, Compare, Scores, Exports and ParseSheet are needed")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -210,6 +213,7 @@ var routes = []Route{
 	{"GET", "/ledger/counts", false, false, (*Console).ledgerCounts},
 	{"GET", "/ledger.csv", false, false, (*Console).ledgerCSV},
 	{"GET", "/ledger.xlsx", false, false, (*Console).ledgerXLSX},
+	{"GET", "/ledger/export.xlsx", false, false, (*Console).takeLedger},
 	{"POST", "/ledger/batch", false, false, (*Console).batch},
 	{"POST", "/ledger/columns", false, false, (*Console).keepColumns},
 	{"POST", "/ledger/views", false, false, (*Console).saveView},
@@ -266,6 +270,7 @@ var routes = []Route{
 	{"POST", "/lists/:id/do/:act", false, false, (*Console).listAct},
 	{"GET", "/lists/:id/bulletin", false, false, (*Console).bulletin},
 	{"GET", "/lists/:id/bulletin.xlsx", false, false, (*Console).bulletinXLSX},
+	{"GET", "/lists/:id/list.xlsx", false, false, (*Console).takeList},
 	{"GET", "/marks", false, false, (*Console).marks},
 	{"GET", "/marks.xlsx", false, false, (*Console).marksXLSX},
 	{"GET", "/needs", false, false, (*Console).needs},
@@ -287,6 +292,7 @@ var routes = []Route{
 	{"POST", "/projects/:id/verify", false, false, (*Console).verifyProject},
 	{"GET", "/units", false, false, (*Console).units},
 	{"GET", "/units/:unit", false, false, (*Console).unit},
+	{"GET", "/units/:unit/year.xlsx", false, false, (*Console).takeUnit},
 	{"POST", "/units/:unit/add", false, false, (*Console).addUnit},
 	{"POST", "/units/:unit/rename", false, false, (*Console).renameUnit},
 	{"POST", "/units/:unit/move", false, false, (*Console).moveUnit},

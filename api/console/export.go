@@ -3,11 +3,13 @@ package console
 import (
 	"errors"
 	"fmt"
-	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
+	"bihuan/api/upload"
 	"bihuan/engine"
+	"bihuan/engine/layout"
 	"bihuan/engine/workbook"
 )
 
@@ -31,20 +33,9 @@ const (
 	maxCSV     = 2_000_000
 )
 
-// attachment begins an answer that is a file.
-func (c *Console) attachment(v *visit, name, mediaType string) {
-	h := v.g.Writer.Header()
-	h.Set("Content-Type", mediaType)
-	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s"`, name))
-	// Without the longer time the server's own limit holds, which is enough for all but the largest.
-	_ = http.NewResponseController(v.g.Writer).SetWriteDeadline(time.Now().Add(exportTime))
-}
-
 // table streams a table as CSV.
 func (c *Console) table(v *visit, name string, head []string, rows func(row func(...any) error) error) error {
-	c.attachment(v, fmt.Sprintf("%s-%s.csv", name, c.today()), "text/csv; charset=utf-8")
-	v.g.Status(http.StatusOK)
-	w, err := workbook.NewCSV(v.g.Writer)
+	w, err := workbook.NewCSV(upload.Attach(v.g.Writer, "text/csv; charset=utf-8", fmt.Sprintf("%s-%s.csv", name, c.today())))
 	if err != nil {
 		return err
 	}
@@ -79,9 +70,7 @@ func (c *Console) book(v *visit, name string, write func(b *workbook.Book) error
 	if err := errors.Join(write(b), WriteCheckpoint(b, v.lang, note)); err != nil {
 		return err
 	}
-	c.attachment(v, name+".xlsx", workbook.MediaType)
-	v.g.Status(http.StatusOK)
-	_, err = b.WriteTo(v.g.Writer)
+	_, err = b.WriteTo(upload.Attach(v.g.Writer, workbook.MediaType, name+".xlsx"))
 	return err
 }
 
@@ -162,4 +151,49 @@ func (c *Console) exportLedger(v *visit, format string, limit int) error {
 		return c.workbook(v, "ledger", v.t("console.nav.ledger"), head, rows)
 	}
 	return c.table(v, "ledger", head, rows)
+}
+
+// asked is how the person wants an export in the layout of the office.
+func (v *visit) asked() layout.Asked {
+	return layout.Asked{Who: v.actor, Name: v.user.Name, Lang: v.lang}
+}
+
+// take answers with an export.
+func (c *Console) take(v *visit, x *layout.Export, err error) error {
+	if err != nil {
+		return err
+	}
+	return x.Write(v.ctx, upload.Attach(v.g.Writer, x.Type, x.Name))
+}
+
+// takeLedger is what the ledger shows under the same address, in the layout of the office.
+func (c *Console) takeLedger(v *visit) error {
+	f, err := c.ledgerFilter(v, v.g.Request.URL.Query())
+	if err != nil {
+		return err
+	}
+	words := v.t("console.view." + f.view)
+	if more := c.filterWords(v, f); more != "" {
+		words += v.t("list.comma") + more
+	}
+	f.After, f.Limit = "", 0
+	x, err := c.Exports.Ledger(v.ctx, v.asked(), layout.Query{Filter: f.Filter, Text: f.query.Encode(), Words: words})
+	return c.take(v, x, err)
+}
+
+func (c *Console) takeList(v *visit) error {
+	x, err := c.Exports.List(v.ctx, v.asked(), engine.ListID(v.g.Param("id")))
+	return c.take(v, x, err)
+}
+
+func (c *Console) takeUnit(v *visit) error {
+	year := c.today().Year()
+	if s := v.g.Query("year"); s != "" {
+		var err error
+		if year, err = strconv.Atoi(s); err != nil {
+			return invalid("year", "api.integer")
+		}
+	}
+	x, err := c.Exports.Unit(v.ctx, v.asked(), v.g.Param("unit"), year)
+	return c.take(v, x, err)
 }

@@ -145,6 +145,7 @@ func (c *Console) showLedger(v *visit, f ledgerFilter, status int, refused *save
 // ledgerForms fills what is done with the page: exports, the choice of columns, saving it as a view, printing.
 func (c *Console) ledgerForms(v *visit, f ledgerFilter, refused *saveForm, view *ledgerView) {
 	columns := strings.Join(f.columns, ".")
+	view.Exports = append(view.Exports, exportLink{f.address("/ledger/export.xlsx", "cols", ""), v.t("console.export.ledger")})
 	for _, format := range exportFormats {
 		view.Exports = append(view.Exports, exportLink{f.address("/ledger."+format, "cols", columns), v.t("console.export." + format)})
 	}

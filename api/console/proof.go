@@ -2,10 +2,10 @@ package console
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 
 	"bihuan/api/proof"
+	"bihuan/api/upload"
 	"bihuan/engine"
 	"bihuan/engine/workbook"
 )
@@ -154,9 +154,7 @@ func (c *Console) trailProof(v *visit) error {
 	if err != nil {
 		return err
 	}
-	c.attachment(v, fmt.Sprintf("proof-%d.json", p.Index), "application/json")
-	v.g.Status(http.StatusOK)
-	_, err = v.g.Writer.Write(b)
+	_, err = upload.Attach(v.g.Writer, "application/json", fmt.Sprintf("proof-%d.json", p.Index)).Write(b)
 	return err
 }
 
@@ -169,9 +167,7 @@ func (c *Console) trailCheckpoint(v *visit) error {
 	if newest == nil {
 		return &engine.Error{Kind: engine.NotFound, Key: "proof.no_checkpoint"}
 	}
-	c.attachment(v, "checkpoint-"+newest.Time.In(c.Engine.Site.Location).Format("20060102-150405")+".txt", "text/plain; charset=utf-8")
-	v.g.Status(http.StatusOK)
-	_, err = v.g.Writer.Write(newest.Note)
+	_, err = upload.Attach(v.g.Writer, "text/plain; charset=utf-8", "checkpoint-"+newest.Time.In(c.Engine.Site.Location).Format("20060102-150405")+".txt").Write(newest.Note)
 	return err
 }
 
@@ -207,9 +203,7 @@ func (c *Console) sendBundle(v *visit, part engine.Part, name string) error {
 	if part, err = proof.Begin(v.ctx, c.Trail, c.Engine, v.actor, part); err != nil {
 		return err
 	}
-	c.attachment(v, proof.FileName(name, c.Now().In(c.Engine.Site.Location)), "application/zip")
-	v.g.Status(http.StatusOK)
-	return c.Trail.Bundle(v.ctx, v.g.Writer, part, known)
+	return c.Trail.Bundle(v.ctx, upload.Attach(v.g.Writer, "application/zip", proof.FileName(name, c.Now().In(c.Engine.Site.Location))), part, known)
 }
 
 // WriteCheckpoint adds a sheet with the newest checkpoint to a workbook, a line of it in each row: copied out as they are,

@@ -3,10 +3,10 @@ package console
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 
+	"bihuan/api/upload"
 	"bihuan/engine/score"
 	"bihuan/engine/workbook"
 )
@@ -106,7 +106,5 @@ func (c *Console) scoresXLSX(v *visit) error {
 	if err != nil {
 		return err
 	}
-	c.attachment(v, fmt.Sprintf("scores-%s.xlsx", c.today()), workbook.MediaType)
-	v.g.Status(http.StatusOK)
-	return WriteScores(v.g.Writer, v.lang, t, note)
+	return WriteScores(upload.Attach(v.g.Writer, workbook.MediaType, fmt.Sprintf("scores-%s.xlsx", c.today())), v.lang, t, note)
 }

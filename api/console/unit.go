@@ -12,6 +12,7 @@ type unitView struct {
 	ID, Code, Name string
 	Way            []crumb
 	Closed         string // when, "" for an open one
+	Year           string // address of its year as a file
 	Children       []nodeRow
 	All            string // address of the tree under it, where not all children are shown
 	Holders        []holderRow
@@ -53,7 +54,7 @@ func (c *Console) showUnit(v *visit, status int, u engine.Unit, act string, type
 		return err
 	}
 	known := byID(all)
-	view := unitView{ID: string(u.ID), Code: u.Code, Name: u.Name, Closed: c.moments(u.ClosedAt),
+	view := unitView{ID: string(u.ID), Code: u.Code, Name: u.Name, Closed: c.moments(u.ClosedAt), Year: "/units/" + string(u.ID) + "/year.xlsx",
 		Way: way(u, known, func(x engine.Unit) string { return "/units/" + string(x.ID) })}
 	rows := map[engine.UnitID]int{}
 	for _, x := range all {

@@ -6,6 +6,7 @@
 package v1
 
 import (
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"bihuan/api/proof"
 	"bihuan/api/upload"
 	"bihuan/engine"
+	"bihuan/engine/layout"
 	"bihuan/engine/score"
 )
 
@@ -24,10 +26,13 @@ type Options struct {
 	Files  upload.Files
 	Graph  func(w *engine.Workflow, lang string) string
 	Scores *score.Desk
-	Now    func() time.Time
-	Body   int64     // largest JSON body in bytes
-	Upload int64     // largest uploaded file in bytes
-	Trail  proof.Log // nil: there are no proofs
+	// Exports takes ledgers, lists and units' years out.
+	Exports *layout.Desk
+	Log     *slog.Logger
+	Now     func() time.Time
+	Body    int64     // largest JSON body in bytes
+	Upload  int64     // largest uploaded file in bytes
+	Trail   proof.Log // nil: there are no proofs
 	// Notifier tries channels out; nil: there is nobody to do it.
 	Notifier Notifier
 }
@@ -60,6 +65,10 @@ func Register(api huma.API, o Options) {
 	huma.Register(api, op(get, "/scores", "list-scores", "考核得分 Scores of units over a period, by the trail alone"), h.scores)
 	huma.Register(api, op(get, "/scores/{unit}", "get-score", "一个单位的得分 One unit's score, line by line with the entries behind it"), h.score)
 	h.registerSheets(api, op)
+
+	huma.Register(api, exportOperation(op(get, "/exports/ledger", "export-ledger", "导出台账 The ledger, or a part of it, as a file to print and send round")), h.exportLedger)
+	huma.Register(api, exportOperation(op(get, "/exports/lists/{id}", "export-list", "导出清单 A list as a file")), h.exportList)
+	huma.Register(api, exportOperation(op(get, "/exports/units/{unit}", "export-unit", "导出单位年度情况 A unit's year as a file")), h.exportUnit)
 
 	create := op(post, "/projects", "create-project", "提出项目 Propose a project")
 	create.DefaultStatus = http.StatusCreated

@@ -10,6 +10,7 @@ import (
 	"archive/zip"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -45,6 +46,8 @@ type Column struct {
 	Head   string  // heading
 	Width  float64 // in characters; 0: a usual one
 	Center bool    // its texts stand in the middle
+	// Tints colour a cell that holds one of these texts; the colours are RRGGBB.
+	Tints map[string]string
 }
 
 // Sheet describes a table.
@@ -58,6 +61,9 @@ type Sheet struct {
 }
 
 const usualWidth = 16
+
+// letters is the fount that office papers are written in.
+const letters = "宋体"
 
 // Columns are columns of the usual width with these headings.
 func Columns(heads ...string) []Column {
@@ -83,25 +89,30 @@ type kept struct {
 }
 
 // New begins a workbook.
-func New() (*Book, error) {
-	b := &Book{file: excelize.NewFile()}
+func New() (*Book, error) { return styled(&Book{file: excelize.NewFile()}) }
+
+// behind goes on with a workbook that has a sheet.
+func behind(f *excelize.File) (*Book, error) { return styled(&Book{file: f, sheets: 1}) }
+
+func styled(b *Book) (*Book, error) {
 	border := []excelize.Border{{Type: "left", Style: 1, Color: "000000"}, {Type: "right", Style: 1, Color: "000000"},
 		{Type: "top", Style: 1, Color: "000000"}, {Type: "bottom", Style: 1, Color: "000000"}}
 	middle := &excelize.Alignment{Horizontal: "center", Vertical: "center", WrapText: true}
 	left := &excelize.Alignment{Vertical: "center", WrapText: true}
+	plain := &excelize.Font{Size: usualSize, Family: letters}
 	day, tenth := "yyyy-mm-dd", "0.0%"
 	for _, s := range []struct {
 		id *int
 		is excelize.Style
 	}{
-		{&b.kept.title, excelize.Style{Font: &excelize.Font{Bold: true, Size: 18}, Alignment: middle}},
-		{&b.kept.line, excelize.Style{Font: &excelize.Font{Size: 11}, Alignment: left}},
-		{&b.kept.head, excelize.Style{Font: &excelize.Font{Bold: true, Size: 11}, Border: border, Alignment: middle}},
-		{&b.kept.text, excelize.Style{Border: border, Alignment: left}},
-		{&b.kept.center, excelize.Style{Border: border, Alignment: middle}},
-		{&b.kept.date, excelize.Style{Border: border, Alignment: middle, CustomNumFmt: &day}},
-		{&b.kept.percent, excelize.Style{Border: border, Alignment: middle, NumFmt: 9}},
-		{&b.kept.share, excelize.Style{Border: border, Alignment: middle, CustomNumFmt: &tenth}},
+		{&b.kept.title, excelize.Style{Font: &excelize.Font{Bold: true, Size: 18, Family: letters}, Alignment: middle}},
+		{&b.kept.line, excelize.Style{Font: plain, Alignment: left}},
+		{&b.kept.head, excelize.Style{Font: &excelize.Font{Bold: true, Size: usualSize, Family: letters}, Border: border, Alignment: middle}},
+		{&b.kept.text, excelize.Style{Font: plain, Border: border, Alignment: left}},
+		{&b.kept.center, excelize.Style{Font: plain, Border: border, Alignment: middle}},
+		{&b.kept.date, excelize.Style{Font: plain, Border: border, Alignment: middle, CustomNumFmt: &day}},
+		{&b.kept.percent, excelize.Style{Font: plain, Border: border, Alignment: middle, NumFmt: 9}},
+		{&b.kept.share, excelize.Style{Font: plain, Border: border, Alignment: middle, CustomNumFmt: &tenth}},
 	} {
 		var err error
 		if *s.id, err = b.file.NewStyle(&s.is); err != nil {
@@ -239,7 +250,31 @@ func (b *Book) pages(s *Sheet, above, deep int) error {
 		RefersTo: fmt.Sprintf("'%s'!$%d:$%d", s.Name, above+1, above+deep)}); err != nil {
 		return err
 	}
+	if err := b.tint(s, body); err != nil {
+		return err
+	}
 	return b.file.SetSheetDimension(s.Name, "") // nobody knows it before the last row
+}
+
+// tint colours the cells below the head that say certain words.
+func (b *Book) tint(s *Sheet, body int) error {
+	for i, c := range s.Columns {
+		var rules []excelize.ConditionalFormatOptions
+		for _, text := range slices.Sorted(maps.Keys(c.Tints)) {
+			style, err := b.file.NewConditionalStyle(&excelize.Style{Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{c.Tints[text]}}})
+			if err != nil {
+				return err
+			}
+			rules = append(rules, excelize.ConditionalFormatOptions{Type: "cell", Criteria: "==", Value: strconv.Quote(text), Format: &style})
+		}
+		if len(rules) == 0 {
+			continue
+		}
+		if err := b.file.SetConditionalFormat(s.Name, cell(i+1, body)+":"+cell(i+1, MaxRows), rules); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // top writes what stands above the rows.
@@ -298,9 +333,13 @@ func (t *Table) top(s *Sheet, deep int) error {
 		}
 		i += n
 	}
-	for _, cells := range [][]any{first, second}[:deep] {
+	for i, cells := range [][]any{first, second}[:deep] {
 		t.row++
-		if err := t.out.SetRow(cell(1, t.row), cells, excelize.RowOpts{Height: 24}); err != nil {
+		height := headRow
+		if i == deep-1 {
+			height = tall(cells, headRow, t.width)
+		}
+		if err := t.out.SetRow(cell(1, t.row), cells, excelize.RowOpts{Height: height}); err != nil {
 			return err
 		}
 	}
@@ -335,7 +374,15 @@ func (t *Table) Row(cells ...any) error {
 		t.line[i] = excelize.Cell{StyleID: style, Value: stored(x)}
 	}
 	t.row++
-	return t.out.SetRow("A"+strconv.Itoa(t.row), t.line)
+	return t.out.SetRow("A"+strconv.Itoa(t.row), t.line, excelize.RowOpts{Height: tall(t.line, leastRow, t.width)})
+}
+
+// width is that of a column, with the size of its letters.
+func (t *Table) width(col int) (chars, size float64) {
+	if w := t.columns[col].Width; w != 0 {
+		return w, usualSize
+	}
+	return usualWidth, usualSize
 }
 
 // epoch is the day before a workbook's first.

@@ -1,0 +1,126 @@
+package layout
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// site makes a template like an office would: a title, a line, a head of two rows, the row of names, a foot.
+func site(t *testing.T, change func(f *excelize.File)) []byte {
+	t.Helper()
+	f := excelize.NewFile()
+	defer func() { _ = f.Close() }()
+	for at, text := range map[string]string{"A1": "{{组织}}督查台账（{{年度}}年）", "A2": "制表：{{制表人}}", "A3": "序号", "B3": "事项", "C3": "责任", "C4": "单位", "D4": "人员", "E3": "时限",
+		"A5": "{{序号}}", "B5": "{{事项名称}}（{{台账编号}}）", "C5": "{{牵头单位}}", "D5": "{{承办人}}", "E5": "{{办结时限}}", "A6": "审核人：", "D6": "{{日期}}"} {
+		if err := f.SetCellStr("Sheet1", at, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range [][2]string{{"A1", "E1"}, {"A2", "E2"}, {"A3", "A4"}, {"B3", "B4"}, {"C3", "D3"}, {"E3", "E4"}, {"A6", "C6"}} {
+		if err := f.MergeCell("Sheet1", m[0], m[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if change != nil {
+		change(f)
+	}
+	var out bytes.Buffer
+	if err := f.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestBuiltInLayouts(t *testing.T) {
+	all, err := Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range IDs {
+		for _, lang := range langs {
+			l := all.Get(id, lang)
+			if l == nil || l.ID != id || !l.reports() && id != Unit || slices.Contains(l.form.Headings(), "") && !l.form.HasMore() {
+				t.Errorf("%s in %s: %+v", id, lang, l)
+			}
+		}
+	}
+	if all.Get(Ledger, "fr") != all.Get(Ledger, "zh-CN") {
+		t.Error("who reads neither language gets no layout")
+	}
+	// What an office begins with must be a layout again.
+	again, err := Load(fstest.MapFS{"台账.xlsx": {Data: all.Get(Ledger, "zh-CN").Template()}, "清单.xlsx": {Data: all.Get(List, "zh-CN").Template()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := again.Get(Ledger, "en").form.Headings(), all.Get(Ledger, "zh-CN").form.Headings(); !slices.Equal(got, want) {
+		t.Errorf("headings are %q, want %q", got, want)
+	}
+}
+
+func TestMistakesOfLayouts(t *testing.T) {
+	set := func(at, text string) func(f *excelize.File) {
+		return func(f *excelize.File) {
+			if err := f.SetCellStr("Sheet1", at, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		files map[string][]byte
+		want  []string
+	}{
+		{"sound", map[string][]byte{"ledger.xlsx": site(t, nil), "~$ledger.xlsx": []byte("lock"), "read me.txt": []byte("x")}, nil},
+		{"a field that there is not", map[string][]byte{"台账.xlsx": site(t, set("D5", "{{承办负责人}}"))}, []string{"台账.xlsx D5: 不认识 {{承办负责人}}，相近的有：承办人、"}},
+		{"a field in the wrong row", map[string][]byte{"台账.xlsx": site(t, set("A6", "{{承办人}}"))}, []string{"台账.xlsx A6: {{承办人}} 是事项的内容"}},
+		{"no row to repeat", map[string][]byte{"台账.xlsx": site(t, func(f *excelize.File) {
+			for _, at := range []string{"A5", "B5", "C5", "D5", "E5"} {
+				set(at, "x")(f)
+			}
+		})}, []string{"台账.xlsx: 没有要逐项重复的一行：请在一行里写上各列的内容，如 {{事项名称}}"}},
+		{"a formula", map[string][]byte{"台账.xlsx": site(t, func(f *excelize.File) {
+			if err := f.SetCellFormula("Sheet1", "E5", "A5+1"); err != nil {
+				t.Fatal(err)
+			}
+		})}, []string{"台账.xlsx E5: 重复行和它下面的行不能有公式"}},
+		{"merged across the row", map[string][]byte{"台账.xlsx": site(t, func(f *excelize.File) {
+			if err := f.MergeCell("Sheet1", "E5", "E6"); err != nil {
+				t.Fatal(err)
+			}
+		})}, []string{"台账.xlsx E5: 合并单元格跨过了"}},
+		{"further columns in the middle", map[string][]byte{"台账.xlsx": site(t, set("D5", "{{其他栏}}"))}, []string{"台账.xlsx D5: {{其他栏}} 只能写在最后一列"}},
+		{"too wide", map[string][]byte{"台账.xlsx": site(t, set("DA1", "x"))}, []string{"台账.xlsx CW1: 版式太大"}},
+		{"no workbook", map[string][]byte{"台账.xlsx": []byte("PK\x03\x04 nonsense")}, []string{"台账.xlsx: 读不出这个文件："}},
+		{"another name", map[string][]byte{"总表.xlsx": site(t, nil)}, []string{"总表.xlsx: 不是版式文件的名称"}},
+		{"two of one", map[string][]byte{"台账.xlsx": site(t, nil), "ledger.yaml": []byte("title: x")}, []string{"ledger.yaml: 没有要逐项重复的一行", "台账.xlsx: 与 ledger.yaml 是同一种版式"}},
+		{"all mistakes of all files", map[string][]byte{"unit.yaml": []byte("columns: [{field: nothing}]\n"), "list.yaml": []byte("titel: x\n")},
+			[]string{"list.yaml: 读不出这个文件：yaml", "  line 1: field titel not found", "unit.yaml A2: 不认识 {{nothing}}"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			folder := fstest.MapFS{}
+			for name, data := range tt.files {
+				folder[name] = &fstest.MapFile{Data: data}
+			}
+			_, err := Load(folder)
+			var got []string
+			if wrong, ok := err.(Mistakes); ok { //nolint:errorlint // Load returns nothing else
+				got = strings.Split(wrong.In("zh-CN"), "\n")
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) != len(tt.want) {
+				t.Fatalf("%d mistakes, want %d:\n%s", len(got), len(tt.want), strings.Join(got, "\n"))
+			}
+			for i := range got {
+				if !strings.HasPrefix(got[i], tt.want[i]) {
+					t.Errorf("got %q, want %q", got[i], tt.want[i])
+				}
+			}
+		})
+	}
+}
