@@ -77,9 +77,10 @@ type handScore struct {
 	items int
 }
 
-// byHand scores a unit from the rows of its items and from what the test did to them.
+// byHand scores a unit by §8 of the domain, from the rows of its items and from what the test did to them and to the
+// branches' projects of the year.
 func (h *halfYear) byHand(u engine.Unit, sheet string) handScore {
-	var closed, closedLate, never, sentBack, yes, votes int
+	var closed, closedLate, urged, never, sentBack, falsified, yes, votes int
 	for _, x := range h.items {
 		p, err := h.db.Project(h.t.Context(), x.ID)
 		if err != nil {
@@ -105,16 +106,24 @@ func (h *halfYear) byHand(u engine.Unit, sheet string) handScore {
 		votes += p.Survey.Votes()
 	}
 	onTime := closed - closedLate
-	out := handScore{items: closed + never}
+	for _, b := range h.ofYear {
+		if !strings.HasPrefix(b.UnitPath, u.Path) {
+			continue
+		}
+		w := b.worth
+		onTime, closedLate, urged, never = onTime+w.onTime, closedLate+w.late, urged+w.urged, never+w.never
+		sentBack, falsified, yes, votes = sentBack+w.sentBack, falsified+w.falsified, yes+w.yes, votes+w.votes
+	}
+	out := handScore{items: onTime + closedLate + urged + never}
 	switch sheet {
 	case "default":
-		n := 100 + min(onTime, 5) - closedLate - 10*never - 2*sentBack
+		n := 100 + min(onTime, 5) - closedLate - 2*urged - 10*never - 2*sentBack - 10*falsified
 		if votes > 0 && float64(yes)/float64(votes) >= 0.95 {
 			n += 2
 		}
 		out.total = fmt.Sprint(n)
 	case "jiamusi":
-		out.total = fmt.Sprint(onTime - closedLate - never - 2*sentBack)
+		out.total = fmt.Sprint(onTime - closedLate - urged - never - 2*sentBack)
 	}
 	return out
 }

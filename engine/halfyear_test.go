@@ -7,21 +7,31 @@ import (
 	"time"
 
 	"bihuan/engine"
+	"bihuan/engine/calendar"
 	"bihuan/engine/score"
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
 	"bihuan/workflows"
 )
 
-// halfYear is half a year of one university: 20 units, 60 branches, three lists and 200 items, of which each has a
-// fate. People act on days of the calendar and the clock is swept every day.
+// halfYear is half a year of one university: 20 units, 60 branches with their 书记项目, three lists and 200 items, of
+// which each has a fate. People act on days of the calendar and the clock is swept every day.
 type halfYear struct {
 	lists
 	t     *testing.T
 	items []*item
 	list  [3]engine.List
 
+	ofYear  []*branchYear
+	planned map[calendar.Date]func() // what people do on a day, whatever else is going on
+
 	earlier map[string]*score.Table // by the moment at which it was computed
+}
+
+// shown is something that the half year was to show.
+type shown struct {
+	name string
+	ok   bool
 }
 
 type item struct {
@@ -35,8 +45,9 @@ var fates = []string{"extended", "extended twice", "shelved", "rated badly", "la
 
 func TestHalfYear(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
-		h := &halfYear{lists: lists{settle(t, db, "2026-01-04 12:00")}, t: t}
+		h := &halfYear{lists: lists{settle(t, db, "2026-01-04 12:00")}, t: t, planned: map[calendar.Date]func(){}}
 		h.organise()
+		h.branches()
 		for n, period := range [][2]string{{"2026-01-05", "2026-02-28"}, {"2026-03-01", "2026-04-30"}, {"2026-05-01", "2026-06-30"}} {
 			h.period(n, period[0], period[1])
 		}
@@ -87,6 +98,11 @@ func (h *halfYear) until(date string) {
 		}
 		h.clock.set(at)
 		h.sweep()
+		today := calendar.DateOf(at, shanghai)
+		if do := h.planned[today]; do != nil {
+			delete(h.planned, today)
+			do()
+		}
 	}
 }
 
@@ -319,10 +335,7 @@ func (h *halfYear) rules() {
 	auto := byFate(1, "by rule")
 	link := byFate(2, "by link")
 	shelved := byFate(0, "shelved")
-	for _, rule := range []struct {
-		name string
-		ok   bool
-	}{
+	for _, r := range append(h.yearlyRules(), []shown{
 		{"there are 200 items on three lists", len(h.items) == 200},
 		{"§5 the first extension is the supervisor's, and the original deadline stays", once.Extensions == 1 && once.OriginalDeadline == day("2026-02-19") && once.Deadline != once.OriginalDeadline},
 		{"§5 two extensions at most", twice.Extensions == 2},
@@ -342,9 +355,9 @@ func (h *halfYear) rules() {
 		{"a failed look-back reopens under the same number with the mark kept", failed.Stage == "advance" && failed.LookBacksFailed == 1 && failed.ClosedAt == nil && failed.Deadline == day("2026-07-31")},
 		{"a look-back that passed asks for 长效机制", once.LookBack != nil && once.LookBack.Passed && once.LookBack.Lasting},
 		{"a shelved item keeps no list open", h.newest(h.list[0].ID).Items[shelved.ID].Outcome == engine.OutShelved},
-	} {
-		h.t.Run(rule.name, func(t *testing.T) {
-			if !rule.ok {
+	}...) {
+		h.t.Run(r.name, func(t *testing.T) {
+			if !r.ok {
 				t.Error("does not hold")
 			}
 		})
