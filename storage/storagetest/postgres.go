@@ -29,6 +29,12 @@ const patience = 2 * time.Minute
 // Where there is no PostgreSQL the test is skipped, or fails if BIHUAN_TEST_POSTGRES=required.
 func Postgres(t testing.TB) (dsn string) {
 	t.Helper()
+	return fresh(t, func(*cluster) (string, error) { return "template0", nil })
+}
+
+// fresh returns the DSN of a copy of a database of the shared cluster.
+func fresh(t testing.TB, of func(c *cluster) (name string, err error)) (dsn string) {
+	t.Helper()
 	shared.Lock()
 	if !shared.tried {
 		shared.tried = true
@@ -39,7 +45,11 @@ func Postgres(t testing.TB) (dsn string) {
 	if err != nil {
 		unavailable(t, err)
 	}
-	name, err := c.create()
+	template, err := of(c)
+	if err != nil {
+		t.Fatalf("migrate a template: %v", err)
+	}
+	name, err := c.create(template)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +83,7 @@ func PostgresDurable(t testing.TB) (dsn string) {
 			t.Fatalf("%s is %s", setting, value)
 		}
 	}
-	name, err := c.create()
+	name, err := c.create("template0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +144,10 @@ type cluster struct {
 	password string
 	server   *process
 	names    atomic.Int64
+
+	migrating sync.Once // the template of copies
+	migrated  string
+	failed    error
 }
 
 // startCluster makes a cluster and returns when it answers.
@@ -265,9 +279,9 @@ func (c *cluster) dsn(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", superuser, c.password, c.port, database)
 }
 
-func (c *cluster) create() (string, error) {
+func (c *cluster) create(template string) (string, error) {
 	name := fmt.Sprintf("test_%d", c.names.Add(1))
-	return name, c.exec("CREATE DATABASE " + name + " TEMPLATE template0")
+	return name, c.exec("CREATE DATABASE " + name + " TEMPLATE " + template)
 }
 
 // drop closes what a failed test left open.
@@ -289,9 +303,13 @@ func (c *cluster) query(sql string, into any) error {
 }
 
 func (c *cluster) admin(do func(context.Context, *pgx.Conn) error) error {
+	return c.on("postgres", do)
+}
+
+func (c *cluster) on(database string, do func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, c.dsn("postgres"))
+	conn, err := pgx.Connect(ctx, c.dsn(database))
 	if err != nil {
 		return err
 	}

@@ -20,10 +20,20 @@ func Each(t *testing.T, f func(t *testing.T, db *storage.DB)) {
 	}
 }
 
-// Open returns a fresh, migrated database, which is closed when the test ends.
+// Open returns a fresh, migrated database, which is closed when the test ends. It is a copy of one that was migrated
+// once, made an installation of its own.
 func Open(t testing.TB, backend string) *storage.DB {
 	t.Helper()
-	db := At(t, DSN(t, backend))
+	dsn := ""
+	switch backend {
+	case storage.SQLite:
+		dsn = sqliteCopy(t)
+	case storage.Postgres:
+		dsn = postgresCopy(t)
+	default:
+		t.Fatalf("there is no database called %q", backend)
+	}
+	db := At(t, dsn)
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}
