@@ -159,7 +159,7 @@ func TestTooManyOfEverything(t *testing.T) {
 		key  string
 	}{
 		{"rows", `<sheetData>` + many(12, `<row r="%d"><c t="inlineStr"><is><t>事项</t></is></c></row>`) + `</sheetData>`, KeyTooManyRows},
-		{"empty cells", `<sheetData><row>` + many(101, `<c s="%d"/>`) + `</row></sheetData>`, KeyTooManyCells},
+		{"empty cells", `<sheetData><row>` + many(201, `<c s="%d"/>`) + `</row></sheetData>`, KeyTooManyCells},
 		{"merges", `<mergeCells>` + many(100_001, `<mergeCell ref="A%d"/>`) + `</mergeCells>`, KeyTooManyCells},
 		{"merges one over another", `<sheetData>` + many(9, `<row r="%[1]d"><c t="inlineStr"><is><t>事项</t></is></c><c><v>1</v></c></row>`) +
 			`</sheetData><mergeCells>` + many(99, `<mergeCell ref="B2:B%[1]d"/>`) + `</mergeCells>`, KeyBadWorkbook},

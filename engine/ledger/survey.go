@@ -172,15 +172,15 @@ func (p *pack) strings(o Options) error {
 	if _, ok := p.parts[sharedStrings]; !ok {
 		return nil
 	}
-	const maxItems = 1 << 20
+	limit := o.cells()
 	items, length := 0, 0
 	return p.walk(sharedStrings, func(t xml.Token) error {
 		switch t := t.(type) {
 		case xml.StartElement:
-			if items++; items > 4*maxItems {
-				return fail(KeyTooManyCells, 0, "limit", maxItems)
-			}
 			if t.Name.Local == "si" {
+				if items++; items > limit { // each is the text of a cell
+					return fail(KeyTooManyCells, 0, "limit", limit)
+				}
 				length = 0
 			}
 		case xml.CharData:
@@ -193,6 +193,16 @@ func (p *pack) strings(o Options) error {
 	})
 }
 
+// Bounds of a part's XML. Parsing is what a forged part costs most, and none of these is near what a full ledger has.
+const (
+	maxElements = 2_000_000
+	maxDepth    = 64
+)
+
+// cells is how many cells with content a workbook may have: rows and columns may each be many, but no ledger is full
+// to its last corner.
+func (o *Options) cells() int { return o.MaxRows * min(o.MaxColumns, 25) }
+
 // walk passes the tokens of a part to visit, to its end or to the first error.
 func (p *pack) walk(part string, visit func(xml.Token) error) error {
 	r, err := p.open(part)
@@ -201,6 +211,7 @@ func (p *pack) walk(part string, visit func(xml.Token) error) error {
 	}
 	defer r.Close()
 	d := xml.NewDecoder(r)
+	elements, depth := 0, 0
 	for {
 		t, err := d.Token()
 		if errors.Is(err, io.EOF) {
@@ -208,6 +219,19 @@ func (p *pack) walk(part string, visit func(xml.Token) error) error {
 		}
 		if err != nil {
 			return badWorkbook(err)
+		}
+		switch t.(type) {
+		case xml.StartElement:
+			if elements++; elements > maxElements {
+				return fail(KeyTooManyCells, 0, "limit", maxElements)
+			}
+			if depth++; depth > maxDepth {
+				return badWorkbook(errors.New("elements nested too deeply"))
+			}
+		case xml.EndElement:
+			depth--
+		case xml.Directive: // nothing in an office document declares entities
+			return badWorkbook(errors.New("a document type declaration"))
 		}
 		if err := visit(t); err != nil {
 			return err
@@ -321,8 +345,12 @@ func (s *surveyor) startCell(t xml.StartElement) error {
 		}
 		n = col
 	}
-	if s.cells++; s.cells > s.o.MaxRows*s.o.MaxColumns {
-		return fail(KeyTooManyCells, s.row, "limit", s.o.MaxRows*s.o.MaxColumns)
+	if n > excelize.MaxColumns {
+		return fail(KeyTooManyColumns, s.row, "limit", s.o.MaxColumns)
+	}
+	// Cells without content only have borders, but each costs its time.
+	if s.cells++; s.cells > 2*s.o.cells() {
+		return fail(KeyTooManyCells, s.row, "limit", 2*s.o.cells())
 	}
 	s.col, s.flags, s.style, s.filled = n, 0, 0, false
 	switch attr(t, "t") {
@@ -344,8 +372,7 @@ func (s *surveyor) endCell() error {
 	if s.col > s.o.MaxColumns {
 		return fail(KeyTooManyColumns, s.row, "limit", s.o.MaxColumns)
 	}
-	// Rows and columns may each be many, but no ledger is full to its last corner.
-	if limit := s.o.MaxRows * min(s.o.MaxColumns, 25); s.pkg.cells >= limit {
+	if limit := s.o.cells(); s.pkg.cells >= limit {
 		return fail(KeyTooManyCells, s.row, "limit", limit)
 	}
 	s.pkg.cells++

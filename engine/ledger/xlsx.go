@@ -33,7 +33,7 @@ func eachSheet(data []byte, o Options, take func(t *table, sheets []string) (don
 	if err != nil {
 		return err
 	}
-	options := excelize.Options{RawCellValue: true, UnzipSizeLimit: maxUnzip, UnzipXMLSizeLimit: maxInRAM}
+	options := unzipLimits()
 	if pkg.spills {
 		// The library forgets its temporary files when opening fails half way; a folder of our own does not.
 		if options.TmpDir, err = os.MkdirTemp("", "ledger-"); err != nil {
@@ -61,6 +61,12 @@ func eachSheet(data []byte, o Options, take func(t *table, sheets []string) (don
 		}
 	}
 	return nil
+}
+
+// unzipLimits are the library's own limits. openPackage has refused what they refuse before; they hold for whatever
+// would open a workbook without it.
+func unzipLimits() excelize.Options {
+	return excelize.Options{RawCellValue: true, UnzipSizeLimit: maxUnzip, UnzipXMLSizeLimit: maxInRAM}
 }
 
 // badWorkbook tells why a workbook cannot be read.
