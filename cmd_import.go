@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"bihuan/engine"
@@ -31,6 +32,9 @@ func (importCmd) Help() string {
 	return "bihuan import --db sqlite:bihuan.db --kind shishi --unit dw --dry-run ledger.xlsx\n" +
 		"bihuan import --db sqlite:bihuan.db --kind shishi --unit dw --year 2026 --list 2026-6 --json ledger.csv"
 }
+
+// importMemory is how much memory, in bytes, an import takes before it collects garbage at once.
+const importMemory = 176 << 20
 
 // importReport is what an import found and did. Its JSON is an interface for scripts.
 type importReport struct {
@@ -108,6 +112,9 @@ func (x *importCmd) Run(ctx context.Context, s *session) error {
 	if x.Year != 0 && (x.Year < 1990 || x.Year > 2100) {
 		return misuse{line("usage.year", "year", x.Year)}
 	}
+	// What a large ledger becomes is held at once, because all of it is written or nothing. Collecting garbage more often
+	// near the limit keeps the process within what a small machine has.
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(importMemory))
 	return s.withEngine(ctx, x.database, func(e *engine.Engine) error {
 		if _, err := e.Offered(x.Kind); err != nil {
 			return err

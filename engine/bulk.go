@@ -61,6 +61,7 @@ func (e *Engine) Import(ctx context.Context, who Actor, kind string, rows []Impo
 		}
 		var changes []Change
 		if len(fresh) > 0 {
+			out.Created = make([]Project, len(fresh)) // those that were decided without a number are not needed any more
 			if changes, err = e.numbered(ctx, c, fresh); err != nil {
 				return Imported{}, err
 			}
