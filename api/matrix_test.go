@@ -196,7 +196,7 @@ func (w *matrixWorld) ask(who, method, template string) string {
 		version = 1
 	}
 	path := strings.NewReplacer(":id", id, ":project", w.cancelled.ID, ":evidence", w.evidence, ":milestone", "m1", ":objection", "o1", ":mark", "k1", ":workflow", "shishi",
-		":year", "2026", ":file", "none", ":ticket", "none", ":user", string(w.users["resident"].ID), ":unit", string(w.units["b1"].ID), ":delegation", "none", ":entry", w.entry, ":proposal", w.proposal, ":sheet", w.proposal).Replace(template)
+		":year", "2026", ":file", "none", ":ticket", "none", ":user", string(w.users["resident"].ID), ":unit", string(w.units["b1"].ID), ":delegation", "none", ":mapping", "none", ":entry", w.entry, ":proposal", w.proposal, ":sheet", w.proposal).Replace(template)
 	switch template {
 	case "/trail/proof.json":
 		path += "?entry=" + w.entry
@@ -217,6 +217,10 @@ func (w *matrixWorld) ask(who, method, template string) string {
 			path += "?from=2026-09-24&days=3"
 		}
 		body, headers := w.apiBody(method, template), []string{"If-Match", fmt.Sprintf(`"%d"`, version)}
+		if strings.Contains(template, "/imports") {
+			path += "?kind=shishi&unit=" + string(w.units["b1"].ID)
+			template += "/evidence" // it takes a file, too
+		}
 		if strings.HasSuffix(template, "/evidence") && method == "POST" {
 			b, kind := form(w.t, "a.pdf", pdf)
 			body, headers = b, append(headers, "Content-Type", kind)

@@ -102,6 +102,10 @@ var accessTable = map[route]access{
 	{"PUT", "/api/v1/projects/:id/summary"}:                       signedIn,
 	{"GET", "/api/v1/projects/:id/entries"}:                       signedIn,
 	{"GET", "/api/v1/projects/:id/reminders"}:                     signedIn,
+	{"POST", "/api/v1/imports/recognition"}:                       signedIn,
+	{"POST", "/api/v1/imports"}:                                   signedIn,
+	{"GET", "/api/v1/mappings"}:                                   signedIn,
+	{"DELETE", "/api/v1/mappings/:mapping"}:                       signedIn,
 	{"POST", "/api/v1/lists"}:                                     signedIn,
 	{"GET", "/api/v1/lists"}:                                      signedIn,
 	{"GET", "/api/v1/lists/:id"}:                                  signedIn,
@@ -224,7 +228,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	s := &Server{o: o, access: maps.Clone(accessTable), origin: http.NewCrossOriginProtection(), limiter: newLimiter(o.Limits.Rate, o.Now),
-		metrics: m, uploads: map[string]bool{"/api/v1/projects/:id/evidence": true},
+		metrics: m, uploads: map[string]bool{"/api/v1/projects/:id/evidence": true, "/api/v1/imports": true, "/api/v1/imports/recognition": true},
 		quiet: map[string]bool{"/healthz": true, "/readyz": true, "/docs": true, "/docs/:file": true}}
 	s.scores = score.NewDesk(o.Engine, o.Reader, o.Now, o.Sheets, o.ParseSheet)
 	if o.Layouts == nil {

@@ -46,16 +46,13 @@ const maxSourceColumns = 1000
 // KeepMapping remembers what the columns of a source are, for the next ledger with the same head; whoever may import
 // projects of the kind at the unit may say so. What is remembered already is left as it is, with the date of then.
 func (e *Engine) KeepMapping(ctx context.Context, who Actor, kind string, unit Unit, m SourceMapping) error {
-	w, err := e.Workflow(kind)
-	if err != nil {
+	if err := e.MayImport(ctx, who, kind, unit); err != nil {
 		return err
-	}
-	if _, err := e.moment(w, who).mayCreate(unit); err != nil {
-		return e.deny(ctx, who, "keep_mapping", SubjectUnit+"/"+string(unit.ID), err)
 	}
 	if len(m.Columns) > maxSourceColumns {
 		return invalid("columns", "mapping.too_many", "limit", maxSourceColumns)
 	}
+	var err error
 	if m.File, err = text("file", m.File, maxTitle); err != nil {
 		m.File = ""
 	}
@@ -75,6 +72,18 @@ func (e *Engine) KeepMapping(ctx context.Context, who Actor, kind string, unit U
 		m.ID, m.Version, before = old.ID, old.Version+1, old
 	}
 	return conflict(e.recordMapping(ctx, who, "keep_mapping", before, m))
+}
+
+// MayImport refuses, and records it, whoever may not import projects of the kind at a unit.
+func (e *Engine) MayImport(ctx context.Context, who Actor, kind string, unit Unit) error {
+	w, err := e.Workflow(kind)
+	if err != nil {
+		return err
+	}
+	if _, err := e.moment(w, who).mayCreate(unit); err != nil {
+		return e.deny(ctx, who, "import", SubjectUnit+"/"+string(unit.ID), err)
+	}
+	return nil
 }
 
 func (e *Engine) recordMapping(ctx context.Context, who Actor, action string, before any, m SourceMapping) error {

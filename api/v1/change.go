@@ -197,8 +197,11 @@ func Document(_ *huma.OpenAPI, op *huma.Operation) {
 			p.Required = true
 		}
 	}
-	if op.OperationID == uploadID {
+	switch op.OperationID {
+	case uploadID:
 		op.RequestBody = uploadBody
+	case recogniseID, importID:
+		op.RequestBody = ledgerBody(op.OperationID == importID)
 	}
 	if op.Responses["default"] != nil {
 		op.Responses["default"].Description = "A problem (RFC 9457) in the reader's language: " +

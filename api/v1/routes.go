@@ -40,7 +40,8 @@ type Options struct {
 // handlers answers the operations. Everything in it is safe for concurrent use.
 type handlers struct {
 	Options
-	names *names
+	names   *names
+	reading chan struct{} // holds one for each ledger that is being read
 }
 
 // prefix is where the API lies, for addresses in answers.
@@ -49,12 +50,12 @@ const prefix = "/api/v1"
 // bodyTimeout bounds how long a caller may take to send a JSON body.
 const bodyTimeout = 30 * time.Second
 
-// uploadID is the one operation whose body is not JSON.
+// uploadID is the operation whose body is a piece of evidence.
 const uploadID = "add-evidence"
 
 // Register adds every operation to the API.
 func Register(api huma.API, o Options) {
-	h := &handlers{Options: o, names: newNames(o.Reader, o.Now)}
+	h := &handlers{Options: o, names: newNames(o.Reader, o.Now), reading: make(chan struct{}, maxReading)}
 	op := func(method, path, id, summary string) huma.Operation {
 		return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary,
 			MaxBodyBytes: o.Body + 1, BodyReadTimeout: bodyTimeout, Tags: []string{noun(path)}}
@@ -103,6 +104,7 @@ func Register(api huma.API, o Options) {
 	huma.Register(api, op(get, one+"/entries", "list-project-entries", "项目的审计记录 The trail of one project"), h.projectEntries)
 	huma.Register(api, op(get, one+"/reminders", "list-reminders", "提醒 What people were reminded of"), h.reminders)
 
+	h.registerImports(api, op)
 	h.registerLists(api, op)
 	h.registerNeeds(api, op)
 	h.registerPolls(api, op)
