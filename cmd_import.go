@@ -18,10 +18,11 @@ import (
 
 type importCmd struct {
 	database
-	Kind   string `required:"" placeholder:"ID"`
-	Unit   string `required:"" placeholder:"CODE"`
-	Year   int    `placeholder:"YEAR"`
-	List   string `placeholder:"CODE"`
+	Kind string `required:"" placeholder:"ID"`
+	Unit string `required:"" placeholder:"CODE"`
+	Year int    `placeholder:"YEAR"`
+	List string `placeholder:"CODE"`
+	mappingFlags
 	DryRun bool
 	JSON   bool   `name:"json"`
 	File   string `arg:""`
@@ -30,7 +31,9 @@ type importCmd struct {
 // Help returns the examples.
 func (importCmd) Help() string {
 	return "bihuan import --db sqlite:bihuan.db --kind shishi --unit dw --dry-run ledger.xlsx\n" +
-		"bihuan import --db sqlite:bihuan.db --kind shishi --unit dw --year 2026 --list 2026-6 --json ledger.csv"
+		"bihuan import --db sqlite:bihuan.db --kind shishi --unit dw --year 2026 --list 2026-6 --json ledger.csv\n" +
+		"bihuan import --db sqlite:bihuan.db --kind shishi --unit dw --show-mapping ledger.xlsx > columns.yaml\n" +
+		"bihuan import --db sqlite:bihuan.db --kind shishi --unit dw --mapping columns.yaml --map 内部编码=ignore ledger.xlsx"
 }
 
 // importMemory is how much memory, in bytes, an import takes before it collects garbage at once.
@@ -127,7 +130,18 @@ func (x *importCmd) Run(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		report, err := s.takeLedger(ctx, e, intake.Ledger{File: filepath.Base(x.File), Data: data, Kind: x.Kind, Unit: unit, Year: x.Year, List: x.List}, x.DryRun)
+		l := intake.Ledger{File: filepath.Base(x.File), Data: data, Kind: x.Kind, Unit: unit, Year: x.Year, List: x.List, Fresh: x.Fresh}
+		if x.asked() || x.ShowMapping {
+			r, err := x.recognise(ctx, e, l)
+			if err != nil {
+				return err
+			}
+			if x.ShowMapping {
+				return s.showMapping(r, x.Year, x.JSON)
+			}
+			l.Mapping = &r.Mapping
+		}
+		report, err := s.takeLedger(ctx, e, l, x.DryRun)
 		if err != nil {
 			return err
 		}

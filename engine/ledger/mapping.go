@@ -86,6 +86,26 @@ func (m *Mapping) fail(c MappedColumn, key string, args ...any) error {
 	return e
 }
 
+// Set says what the column with a header is. Another column that was only taken for the same field yields to it. The
+// error is an *Error.
+func (m *Mapping) Set(header string, f Field) error {
+	i := slices.IndexFunc(m.Columns, func(c MappedColumn) bool { return c.Header == header })
+	if i < 0 {
+		var all []string
+		for _, c := range m.Columns {
+			all = append(all, c.Header)
+		}
+		return fail(KeyNoSuchColumn, 0, "column", header, "columns", all)
+	}
+	for j := range m.Columns {
+		if c := &m.Columns[j]; j != i && c.Field == f && c.Why != WhyGiven && !slices.Contains(repeatable, f) {
+			c.Field, c.Why = Keep, WhyTaken
+		}
+	}
+	m.Columns[i].Field, m.Columns[i].Why = f, WhyGiven
+	return nil
+}
+
 // find returns what the mapping says of a column.
 func (m *Mapping) find(index int, header string) (MappedColumn, bool) {
 	for _, c := range m.Columns {
