@@ -320,7 +320,7 @@ var routes = []Route{
 	{"POST", "/delegations/:delegation/end", false, false, (*Console).endDelegation},
 	{"GET", "/workflows", false, false, (*Console).workflows},
 	{"GET", "/workflows/:workflow", false, false, (*Console).workflow},
-	{"POST", "/workflows/:workflow/switch", false, false, (*Console).switchWorkflow},
+	{"POST", "/workflows/:workflow", false, false, (*Console).switchWorkflow},
 }
 
 // Routes lists the console's addresses, for the server's access table. The console is its own door: a route that

@@ -32,10 +32,10 @@ func TestKindIsSwitchedOnAndUsed(t *testing.T) {
 	everywhere(false)
 	seen("zhang", "/workflows", "未启用", true)
 	seen("zhang", "/workflows/keti", "启用以后才能提出", true)
-	if strings.Contains(w.ask(t, "zhang", "/workflows/keti", nil).body, "/workflows/keti/switch") {
+	if strings.Contains(w.ask(t, "zhang", "/workflows/keti", nil).body, `method="post" action="/workflows/keti"`) {
 		t.Error("somebody who may not switch is offered to")
 	}
-	if a := w.ask(t, "zhang", "/workflows/keti/switch", url.Values{"on": {"1"}}); a.Code != http.StatusForbidden {
+	if a := w.ask(t, "zhang", "/workflows/keti", url.Values{"on": {"1"}}); a.Code != http.StatusForbidden {
 		t.Errorf("switched on by a supervisor: %d", a.Code)
 	}
 	unit, err := w.engine.Unit(t.Context(), "jsj-1")
@@ -47,8 +47,8 @@ func TestKindIsSwitchedOnAndUsed(t *testing.T) {
 	if a := w.ask(t, "wu", "/new", form); a.Code != http.StatusUnprocessableEntity || !strings.Contains(a.body, "没有启用") {
 		t.Errorf("proposed though it is off: %d", a.Code)
 	}
-	seen("zhao", "/workflows/keti", `action="/workflows/keti/switch"`, true)
-	if a := w.ask(t, "zhao", "/workflows/keti/switch", url.Values{"on": {"1"}}); a.Code != http.StatusSeeOther {
+	seen("zhao", "/workflows/keti", `method="post" action="/workflows/keti"`, true)
+	if a := w.ask(t, "zhao", "/workflows/keti", url.Values{"on": {"1"}}); a.Code != http.StatusSeeOther {
 		t.Fatalf("switching on: %d %s", a.Code, a.body)
 	}
 	everywhere(true)
@@ -77,7 +77,7 @@ func TestKindIsSwitchedOnAndUsed(t *testing.T) {
 	}
 	w.attach(t, "wu", p, "调研报告.txt", []byte("午间最长排队12分钟。"), "material", "report")
 	seen("wu", page, "<b>调研报告</b>", true)
-	if a := w.ask(t, "zhao", "/workflows/keti/switch", url.Values{}); a.Code != http.StatusSeeOther {
+	if a := w.ask(t, "zhao", "/workflows/keti", url.Values{}); a.Code != http.StatusSeeOther {
 		t.Fatalf("switching off: %d", a.Code)
 	}
 	everywhere(false)
