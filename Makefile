@@ -40,6 +40,7 @@ vuln: ## govulncheck, which .ci/run installs; needs its database
 
 bench: ## speed against the databases' own, sealing, verifying: lines "ratio NAME VALUE" and "figure NAME VALUE"; part of it needs PostgreSQL
 	$(GO) test -tags "$(TAGS) bench" -count=1 -timeout 60m -run '^TestBench' -v .
+	$(GO) test -tags "$(TAGS) bench" -count=1 -timeout 20m -run '^TestBenchExport$$' -v ./storage
 
 torture: ## 10,000 reminders, receivers that hang and fail, a replica killed every 5 s; three minutes, needs PostgreSQL
 	BIHUAN_TEST_TORTURE=10000 $(GO) test -tags "$(TAGS)" -count=1 -timeout 20m -run '^TestTorture$$' -v ./engine/notify

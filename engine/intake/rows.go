@@ -77,7 +77,7 @@ func (m *mapping) row(r ledger.Row) engine.ImportRow {
 	}
 	maps.Copy(d.Extra, r.Other)
 	for field, text := range r.Cells {
-		if !slices.Contains(fields, field) {
+		if !slices.Contains(fields, field) && (field != ledger.Plan || len(r.Steps) == 0) { // a plan that was read is the item's own
 			d.Extra[m.header[field]] = text
 		}
 	}

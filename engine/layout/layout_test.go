@@ -2,6 +2,7 @@ package layout
 
 import (
 	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -59,6 +60,28 @@ func TestBuiltInLayouts(t *testing.T) {
 	}
 	if got, want := again.Get(Ledger, "en").form.Headings(), all.Get(Ledger, "zh-CN").form.Headings(); !slices.Equal(got, want) {
 		t.Errorf("headings are %q, want %q", got, want)
+	}
+}
+
+// TestExampleLayout loads the example, whose text names every field.
+func TestExampleLayout(t *testing.T) {
+	const folder = "../../examples/layouts"
+	if _, err := Load(os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	about, err := os.ReadFile(folder + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range once {
+		if !strings.Contains(string(about), "{{"+f.zh+"}}") {
+			t.Errorf("the example does not name %s", f.zh)
+		}
+	}
+	for _, f := range eaches {
+		if !strings.Contains(string(about), "{{"+f.zh+"}}") {
+			t.Errorf("the example does not name %s", f.zh)
+		}
 	}
 }
 

@@ -45,6 +45,7 @@ var aliases = []alias{
 	{field: Phone, names: "监督电话 phone"},
 	{field: Phone, weak: true, names: "联系电话 电话 联系方式 咨询电话 手机"},
 	{field: Remark, names: "备注 说明 note remark"},
+	{field: Plan, names: "里程碑 milestones"},
 	{field: Remark, weak: true, names: "原因 未完成原因 未办结原因 存在问题"},
 }
 
@@ -69,6 +70,14 @@ var shapes = []struct {
 	{Title, regexp.MustCompile(`^[^年\d]*(?:(?:项目|事项|任务|工程|实事|课题)名称|(?:实事|督办|民生|重点)(?:项目|事项|任务)|民生实事)$`)},
 	{Remark, regexp.MustCompile(`原因$|^备注`)},
 }
+
+// ours marks a ledger that was taken out of the product, and reckoned are the columns in it that the product computes: they
+// are not taken over, because the items that an import makes have states of their own.
+var (
+	ours     = []string{"台账编号", "ledgercode"}
+	reckoned = strings.Fields("台账编号 事项类型 原定时限 延期次数 当前阶段 亮灯 完成比例 满意率 销号日期 曾逾期 对账结果 " +
+		"ledgercode kind originaldeadline extensions stage light percent satisfaction closedout wasoverdue reckoned")
+)
 
 // guess is what a header may mean; rank 1 is the surest, 0 means nothing.
 type guess struct {
@@ -273,11 +282,14 @@ func (f *found) guess() {
 	row := f.rows[f.head.row].number
 	taken := map[Field]string{}
 	guesses := make([]guess, len(f.columns))
+	own := slices.ContainsFunc(f.columns, func(c Column) bool { return slices.Contains(ours, strings.ToLower(squeeze(c.Header))) })
 	for i := range f.columns {
 		col := &f.columns[i]
 		switch text := oneLine(f.head.texts[col.Index]); {
 		case text == "":
 			col.Why = WhyUnnamed
+		case own && slices.Contains(reckoned, strings.ToLower(squeeze(text))):
+			col.Ignored, col.Why = true, WhyName
 		default:
 			guesses[i], col.Why = recognise(text), WhyUnknown
 		}

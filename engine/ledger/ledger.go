@@ -33,6 +33,7 @@ const (
 	Outcome   Field = "outcome"   // 成效
 	Phone     Field = "phone"     // 监督电话
 	Remark    Field = "note"      // 备注, 原因
+	Plan      Field = "plan"      // 里程碑: dated steps alone, as exports write them
 )
 
 // Column is one column of the sheet.

@@ -15,7 +15,7 @@ const (
 )
 
 // Fields are what a column may be, in the order in which people are asked.
-var Fields = []Field{Number, Category, Title, Target, Measures, Sponsor, Unit, Assisting, Owner, Due, Progress, Outcome, Phone, Remark}
+var Fields = []Field{Number, Category, Title, Target, Measures, Sponsor, Unit, Assisting, Owner, Due, Progress, Outcome, Phone, Remark, Plan}
 
 // repeatable are the fields that several columns may fill: their texts are joined.
 var repeatable = []Field{Target, Measures, Assisting, Progress, Outcome, Phone, Remark}

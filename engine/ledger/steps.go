@@ -358,7 +358,7 @@ func spaced(f *folded, i int) bool {
 var planned = []struct {
 	field Field
 	least int
-}{{Measures, 1}, {Target, 2}, {Due, 2}}
+}{{Plan, 1}, {Measures, 1}, {Target, 2}, {Due, 2}}
 
 // steps reads the dated steps of a row and notes what has no date.
 func (r *reader) steps(g gridRow, row *Row) {
