@@ -20,7 +20,7 @@ import (
 type scoresView struct {
 	scoreHeadView
 	Groups     []scoreGroup
-	Candidates []scoreCandidate
+	Candidates []candidateGroup
 	Bars       int // units of the highest band that something rules out
 	Empty      *emptyView
 	XLSX       string
@@ -54,11 +54,6 @@ type scoreRow struct {
 }
 
 type scoreBand struct{ Text, Class string }
-
-type scoreCandidate struct {
-	Name, Href, Total, Rank string
-	OnTime                  int
-}
 
 // bandOf colours a band by its place from the top.
 func bandOf(v *visit, s *score.Sheet, b score.Band) scoreBand {
@@ -175,9 +170,8 @@ func (c *Console) scores(v *visit) error {
 		view.Empty = &emptyView{Title: v.t("console.scores.none"), Why: v.t("console.scores.none_why")}
 	default:
 		view.Groups = scoreGroups(v, t, address)
-		for _, u := range t.Candidates() {
-			view.Candidates = append(view.Candidates, scoreCandidate{Name: u.Name, Href: "/scores/" + string(u.ID) + "?" + address, Total: u.Total.String(),
-				Rank: v.t("console.scores.rank_of", "rank", u.Rank, "of", u.Of), OnTime: linesOf(t.Sheet, u, score.OnTime)})
+		if view.Candidates, err = c.candidates(v, t, address); err != nil {
+			return err
 		}
 		for i := range t.Units {
 			if u := &t.Units[i]; u.Band.ID == t.Sheet.Bands[0].ID && len(u.Bars(t.Sheet)) > 0 {
@@ -186,21 +180,6 @@ func (c *Console) scores(v *visit) error {
 		}
 	}
 	return c.render(v, status, "scores", v.t("console.nav.scores"), view)
-}
-
-// linesOf is how many lines an event gave a unit.
-func linesOf(s *score.Sheet, u *score.Unit, e score.Event) int {
-	rows := map[string]bool{}
-	for _, r := range s.Rules {
-		rows[r.ID] = r.Event == e
-	}
-	n := 0
-	for _, l := range u.Lines {
-		if rows[l.Row] {
-			n++
-		}
-	}
-	return n
 }
 
 // scoreGroups parts the units by their kind, each in the order of rank and then of name.

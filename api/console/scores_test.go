@@ -68,6 +68,52 @@ func TestScorePages(t *testing.T) {
 	}
 }
 
+// TestCandidates reads whom the score suggests, with the items and marks behind each, on the page and in the workbook.
+func TestCandidates(t *testing.T) {
+	w := readWorld(t)
+	const period = "from=2025-07-01&to=2025-12-31"
+	desk := score.NewDesk(w.engine, w.db, w.engine.Now, workflows.Sheets(), workflows.ParseSheet)
+	table, err := desk.Table(t.Context(), engine.Operator(), score.Question{From: calendar.MustDate("2025-07-01"), To: calendar.MustDate("2025-12-31")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := w.ask(t, "li", "/scores?"+period, nil)
+	checkPage(t, "/scores", a)
+	_, page, _ := strings.Cut(a.body, "评先评优候选")
+	b := w.ask(t, "li", "/scores.xlsx?"+period, nil)
+	f, err := excelize.OpenReader(bytes.NewReader([]byte(b.body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := f.GetRows("评先评优候选")
+	if err != nil {
+		t.Fatal(err)
+	}
+	book := ""
+	for _, r := range rows {
+		book += strings.Join(r, "|") + "\n"
+	}
+	root, err := w.engine.Unit(t.Context(), "csxy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proved := 0
+	for _, u := range table.Candidates() {
+		if !engine.Under(u.Path, root.Path) {
+			continue // not the leader's to see
+		}
+		for _, l := range linesOf(table.Sheet, u, score.OnTime) {
+			proved++
+			if !strings.Contains(page, l.Item.Title+"</a>") || !strings.Contains(book, l.Item.Number+" "+l.Item.Title) || !strings.Contains(book, l.Refs[0].ID) {
+				t.Errorf("%s is not named behind %s", l.Item.Number, u.Name)
+			}
+		}
+	}
+	if proved == 0 || !strings.Contains(page, ">推广</span>") {
+		t.Errorf("%d items are behind the candidates, or their marks are not shown", proved)
+	}
+}
+
 // TestTrySheet compares with a file, or says what is wrong in it.
 func TestTrySheet(t *testing.T) {
 	w := readWorld(t)

@@ -36,12 +36,7 @@ func WriteScores(w io.Writer, lang string, t *score.Table, note []byte) (err err
 	}
 	for i := range t.Units {
 		u := &t.Units[i]
-		kind := say("console.scores.level", "n", u.Level())
-		for _, c := range t.Sheet.Classes {
-			if c.ID == u.Class {
-				kind = c.Name.In(lang)
-			}
-		}
+		kind := unitKind(lang, t.Sheet, u)
 		if err := ranking.Row(rankText(u), u.Code, u.Name, kind, u.Items, t.Sheet.Base.Float(), u.Gained().Float(), u.Lost().Float(), u.Total.Float(), u.Band.Name.In(lang)); err != nil {
 			return err
 		}
@@ -83,11 +78,41 @@ func WriteScores(w io.Writer, lang string, t *score.Table, note []byte) (err err
 			}
 		}
 	}
+	if err := writeCandidates(b, lang, t, title, about); err != nil {
+		return err
+	}
 	if err := WriteCheckpoint(b, lang, note); err != nil {
 		return err
 	}
 	_, err = b.WriteTo(w)
 	return err
+}
+
+// writeCandidates adds the units that the score suggests for 评先评优, with the items and entries behind each.
+func writeCandidates(b *workbook.Book, lang string, t *score.Table, title string, about []string) error {
+	say := func(key string, args ...any) string { return say(lang, key, args...) }
+	sheet, err := b.Sheet(workbook.Sheet{Name: say("console.scores.candidates"), Title: title, Lines: append(about[:len(about):len(about)], say("console.scores.candidates_note")), Footer: say("console.export.page"),
+		Columns: []workbook.Column{{Head: say("console.scores.kind"), Width: 12, Center: true}, {Head: say("console.overview.rank"), Width: 8, Center: true}, {Head: say("console.scores.unit"), Width: 30}, {Head: say("console.scores.items"), Width: 10},
+			{Head: say("console.scores.total"), Width: 10}, {Head: say("console.scores.band"), Width: 12, Center: true}, {Head: say("console.scores.on_time_items"), Width: 44}, {Head: say("console.scores.entries"), Width: 60}}})
+	if err != nil {
+		return err
+	}
+	for _, u := range t.Candidates() {
+		lines := linesOf(t.Sheet, u, score.OnTime)
+		var ids []string
+		for _, l := range lines {
+			for _, r := range l.Refs {
+				ids = append(ids, r.ID)
+			}
+		}
+		if len(ids) > maxEntries {
+			ids = append(ids[:maxEntries], "…")
+		}
+		if err := sheet.Row(unitKind(lang, t.Sheet, u), u.Rank, u.Name, u.Items, u.Total.Float(), u.Band.Name.In(lang), numbersOf(lines), strings.Join(ids, " ")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Console) scoresXLSX(v *visit) error {
