@@ -63,17 +63,18 @@ func (db *DB) Act(ctx context.Context, records []engine.Record, list []engine.Ch
 		return nil
 	}
 	var steps []func(tx *gorm.DB) error
-	ready := make([]*change, len(list))
+	ready := make([]*engine.Change, len(list))
 	for i := range list {
-		var err error
-		if ready[i], err = prepare(&list[i]); err != nil {
-			return err
-		}
+		ready[i] = &list[i]
 	}
 	// Everybody locks rows in the same order, as in Commit.
-	slices.SortStableFunc(ready, func(a, b *change) int { return cmp.Compare(a.project, b.project) })
-	for _, c := range ready {
+	slices.SortStableFunc(ready, func(a, b *engine.Change) int { return cmp.Compare(a.Project.ID, b.Project.ID) })
+	for _, x := range ready {
 		steps = append(steps, func(tx *gorm.DB) error {
+			c, err := prepare(x) // one at a time: an import has tens of thousands
+			if err != nil {
+				return err
+			}
 			if db.Backend() == SQLite {
 				return db.writeSQLite(tx, c)
 			}
@@ -96,7 +97,7 @@ func (db *DB) Act(ctx context.Context, records []engine.Record, list []engine.Ch
 	if len(records) > 0 {
 		first = records[0].Entry.ID
 	} else {
-		first = ready[0].entry
+		first = ready[0].Entry.ID
 	}
 	return db.alone(ctx, func(tx *gorm.DB) error {
 		for _, do := range steps {
