@@ -82,8 +82,8 @@ func (m *mapping) row(r ledger.Row) engine.ImportRow {
 		}
 	}
 	out := engine.ImportRow{Row: r.Number, Number: r.Cells[ledger.Number], Milestones: m.milestones(r)}
-	written := ""
-	out.Unit, written = m.place(r, &d)
+	unit, written := m.place(r, &d)
+	out.Unit = unit
 	d.Sponsor = m.person(r, ledger.Sponsor, &d)
 	d.Owner = m.person(r, ledger.Owner, &d)
 	if !d.Deadline.IsZero() && d.Deadline.Before(m.today) {

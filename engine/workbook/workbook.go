@@ -25,11 +25,11 @@ const MediaType = "application/vnd.openxmlformats-officedocument.spreadsheetml.s
 // MaxRows is the number of rows that a sheet can have, with those of its head.
 const MaxRows = excelize.TotalRows
 
-// Percent is a cell of whole percents, Share a part of a whole (1 is all of it) shown with one decimal.
-type (
-	Percent int
-	Share   float64
-)
+// Percent is a cell of whole percents.
+type Percent int
+
+// Share is a cell of a part of a whole, of which 1 is all, shown in percent with one decimal.
+type Share float64
 
 // Paper is a size of paper.
 type Paper int
