@@ -147,7 +147,7 @@ func link(s string) string {
 	if (strings.HasPrefix(s, "/people/") || strings.HasPrefix(s, "/units/") || strings.HasPrefix(s, "/delegations/")) && strings.Count(s, "/") == 3 && !strings.HasSuffix(s, "/leave") {
 		return ""
 	}
-	if s == "" || strings.HasPrefix(s, "/assets/") || strings.Contains(s, "/do/") || strings.HasPrefix(s, "/todo/") && s != "/todo/count" ||
+	if s == "" || s == "/trail/bundle.zip" || strings.HasPrefix(s, "/assets/") || strings.Contains(s, "/do/") || strings.HasPrefix(s, "/todo/") && s != "/todo/count" ||
 		strings.HasSuffix(s, "/evidence") || strings.HasSuffix(s, "/poll") || s == "/events" ||
 		strings.HasPrefix(s, "/projects/") && strings.HasSuffix(s, "/verify") {
 		return ""
