@@ -15,15 +15,18 @@ RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo '$(HASH)include <std
 WATCHED := $(if $(RACE),$(RACE) -gcflags='modernc.org/sqlite/lib=-race=false')
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint vuln bench million torture shots fmt ci
+.PHONY: help build verifier demo test lint vuln bench million torture shots fmt ci
 
 help: ## this list
-	@awk -F ': *## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': *## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## bin/bihuan, static
+build: verifier ## bin/bihuan, static
 	CGO_ENABLED=0 $(GO) build -trimpath -tags "$(TAGS)" -o bin/bihuan .
 
-demo: ## the whole product with two months of sample life; ARGS='--addr 127.0.0.1:9000'
+verifier: ## the page that verifies bundles in a browser, as WebAssembly; build and demo embed it
+	$(GO) run ./api/verifier/build
+
+demo: verifier ## the whole product with two months of sample life; ARGS='--addr 127.0.0.1:9000'
 	CGO_ENABLED=0 $(GO) run -tags "$(TAGS)" . demo $(ARGS)
 
 test: ## every test, with the race detector where there is a C compiler

@@ -36,6 +36,8 @@ type auditCmd struct {
 	List   auditListCmd   `cmd:""`
 	Export auditExportCmd `cmd:""`
 
+	Verifier auditVerifierCmd `cmd:""`
+
 	RotateKey auditRotateKeyCmd `cmd:""`
 	Epoch     auditEpochCmd     `cmd:""`
 }

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
+	"bihuan/api/verifier"
 	"bihuan/engine"
-	"bihuan/engine/audit"
 	"bihuan/engine/audit/bundle"
 	"bihuan/engine/audit/merkle"
 	"bihuan/storage"
@@ -85,27 +84,30 @@ func (x *auditExportCmd) write(ctx context.Context, s *session, db *storage.DB, 
 	return nil
 }
 
-// verifyFile verifies a bundle, or what proves a single entry: that one is JSON, and a bundle is none.
-func verifyFile(f *os.File, size int64, opt bundle.Options) (bundle.Report, error) {
-	var first [1]byte
-	if _, err := f.ReadAt(first[:], 0); err != nil || first[0] != '{' || size > maxProof {
-		return bundle.Verify(f, size, opt)
-	}
-	b, err := io.ReadAll(f)
-	if err != nil {
-		return bundle.Report{}, err
-	}
-	return bundle.VerifyProof(b, opt)
+// auditVerifierCmd writes the page that verifies bundles in a browser.
+type auditVerifierCmd struct {
+	Out string `short:"o" placeholder:"FILE" default:"bihuan-verifier.html"`
 }
 
-// maxProof is the largest proof of one entry in bytes; a usual one has 4,000.
-const maxProof = 1 << 20
+// Help returns the example.
+func (auditVerifierCmd) Help() string { return "bihuan audit verifier --out bihuan-verifier.html" }
 
-// bundleVerdict is what audit verify prints about a bundle for programs.
-type bundleVerdict struct {
-	Verdict string `json:"verdict"`
-	bundle.Report
-	Error string `json:"error,omitempty"`
+// Run writes the page, and replaces no file.
+func (x *auditVerifierCmd) Run(_ context.Context, s *session) error {
+	page, err := verifier.Page()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(x.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(page)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return errors.Join(err, os.Remove(x.Out))
+	}
+	s.say("audit.verifier_written", "file", x.Out, "size", len(page))
+	return nil
 }
 
 // verifyBundle verifies a file instead of a database: no installation is needed.
@@ -137,23 +139,15 @@ func (x *auditVerifyCmd) verifyBundle(s *session) error {
 	info, err := f.Stat()
 	var r bundle.Report
 	if err == nil {
-		r, err = verifyFile(f, info.Size(), opt)
+		r, err = bundle.VerifyFile(f, info.Size(), opt)
 	}
 	err = errors.Join(err, f.Close())
-	v, code := bundleVerdict{Verdict: "intact", Report: r}, verifyIntact
-	switch {
-	case len(r.Findings) > 0:
-		v.Verdict, code = "tampered", verifyTampered
-	case err != nil || len(r.Undecided) > 0:
-		v.Verdict, code = "undecided", verifyUnknown
-	}
+	v := bundle.Judge(r, err)
+	code := map[string]int{bundle.Intact: verifyIntact, bundle.Tampered: verifyTampered, bundle.Undecided: verifyUnknown}[v.Verdict]
 	if err != nil {
 		v.Error = s.explain(err)
 	}
 	if x.JSON {
-		if v.Findings == nil {
-			v.Findings = []audit.Finding{}
-		}
 		return errors.Join(s.json(v), failure{code: code})
 	}
 	s.showFindings(v.Findings)

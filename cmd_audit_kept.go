@@ -11,6 +11,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"bihuan/engine"
+	"bihuan/engine/audit/bundle"
 	"bihuan/engine/audit/merkle"
 	"bihuan/storage"
 )
@@ -93,11 +94,9 @@ func readKept(name string) ([]merkle.Point, error) {
 	}
 	out := make([]merkle.Point, len(notes))
 	for i, k := range notes {
-		c, err := merkle.Parse(k.Note, nil)
-		if err != nil && !errors.Is(err, merkle.ErrSignature) || c.Size == 0 {
-			return nil, fmt.Errorf("%s: %w", k.Name, err)
+		if out[i], err = bundle.Kept(k.Name, k.Note); err != nil {
+			return nil, err
 		}
-		out[i] = merkle.Point{Name: k.Name, Checkpoint: c}
 	}
 	return out, nil
 }

@@ -15,6 +15,7 @@ import (
 	"bihuan/api"
 	"bihuan/api/auth"
 	"bihuan/api/console"
+	"bihuan/api/verifier"
 	"bihuan/config"
 	"bihuan/engine"
 	"bihuan/engine/notify"
@@ -156,8 +157,12 @@ func (sv *server) prepare(ctx context.Context) error {
 	}
 	sv.archived = prometheus.NewCounter(prometheus.CounterOpts{Name: "bihuan_deliveries_archived_total", Help: "Messages that moved to the archive."})
 	sv.alarms, sv.seals = newAlarms(), newSeals(sv.db, sv.engine, c.Signing, sv.log)
+	offline, err := verifier.Page()
+	if err != nil && !errors.Is(err, verifier.ErrMissing) {
+		return err
+	}
 	sv.api, err = api.New(api.Options{
-		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Notifier: sv.notifier, Ready: sv.ready, Warnings: sv.seals.warnings, Trail: storage.Trail{DB: sv.db}, Log: sv.log,
+		Engine: sv.engine, Reader: sv.db, Files: evidence, Graph: workflows.Graph, Notifier: sv.notifier, Ready: sv.ready, Warnings: sv.seals.warnings, Trail: storage.Trail{DB: sv.db}, Verifier: offline, Log: sv.log,
 		Language: c.Language, Version: buildVersion(), Console: pages, Now: now,
 		Sheets: workflows.Sheets(), ParseSheet: workflows.ParseSheet, Layouts: layouts, Site: c.Organisation,
 		Limits:     api.Limits{Body: int64(c.Limits.Body), Upload: int64(c.Limits.Upload), Rate: c.Limits.Rate},

@@ -55,6 +55,7 @@ var accessTable = map[route]access{
 	{"GET", "/audit/checkpoint"}:                                  public,
 	{"GET", "/audit/keys"}:                                        public,
 	{"GET", "/audit/tile/:level/*path"}:                           public,
+	{"GET", "/audit/verifier"}:                                    public,
 	{"GET", "/docs"}:                                              public,
 	{"GET", "/docs/:file"}:                                        public,
 	{"GET", "/api/v1/openapi.json"}:                               public,
@@ -182,6 +183,7 @@ type Options struct {
 	Ready      func(context.Context) error                  // database, schema, clock; nil: always ready
 	Warnings   func() []string                              // what is not well though requests can be answered; nil: nothing ever
 	Trail      Trail                                        // what everybody may have of it; nil: nothing
+	Verifier   []byte                                       // the page that verifies bundles; nil: there is none
 	Log        *slog.Logger                                 // nil: discarded
 	Now        func() time.Time                             // nil: time.Now
 	Language   string                                       // of readers who name none; "" is zh-CN
@@ -322,6 +324,7 @@ func (s *Server) layConsole(e *gin.Engine) error {
 	o.Engine, o.Reader, o.Files, o.Graph, o.Notifier = s.o.Engine, s.o.Reader, s.o.Files, s.o.Graph, s.o.Notifier
 	o.Scores, o.ParseSheet, o.Exports = s.scores, s.o.ParseSheet, s.exports
 	o.Trail = s.trail()
+	o.Offline = s.o.Verifier != nil
 	o.Now, o.Log, o.Upload, o.Allow = s.o.Now, s.o.Log, s.o.Limits.Upload, s.limiter.allow
 	var err error
 	if s.console, err = console.New(o); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"bihuan/api/problem"
 	"bihuan/api/proof"
+	"bihuan/api/verifier"
 	"bihuan/engine"
 )
 
@@ -42,6 +43,18 @@ func (s *Server) layTrail(g *gin.RouterGroup) {
 		return []byte(strings.Join(keys, "\n") + "\n"), nil
 	}))
 	g.GET("/audit/tile/:level/*path", s.tile)
+	g.GET("/audit/verifier", s.verifier)
+}
+
+// verifier hands out the page that verifies bundles without this server. It is for saving and not for looking at here:
+// where it came from is what an inspector must not have to trust.
+func (s *Server) verifier(c *gin.Context) {
+	if s.o.Verifier == nil {
+		s.noRoute(c)
+		return
+	}
+	c.Header("Content-Disposition", `attachment; filename="`+verifier.Name+`"`)
+	c.Data(http.StatusOK, "text/html; charset=utf-8", s.o.Verifier)
 }
 
 // trailText answers with a text, or 404 where there is none.

@@ -103,6 +103,7 @@ type Options struct {
 	Scores *score.Desk // what the 考核 is asked of
 	// Exports takes ledgers, lists and units' years out.
 	Exports *layout.Desk
+	Offline bool // there is a page to save that verifies bundles, at /audit/verifier
 	// ParseSheet reads a score sheet that somebody wants to try; its mistakes know their sentences.
 	ParseSheet func(name string, source []byte) (*score.Sheet, error)
 	Now        func() time.Time // nil: time.Now

@@ -38,6 +38,7 @@ type turn struct {
 type verifyView struct {
 	Why     string // the person may not; empty if they may
 	Running string // how far a verification that is under way has come
+	Offline bool   // there is a page to save that verifies bundles
 	Verdict *verdictView
 }
 
@@ -66,7 +67,7 @@ type findingView struct {
 }
 
 func (c *Console) verifyPage(v *visit) error {
-	view := verifyView{}
+	view := verifyView{Offline: c.Offline}
 	if err := c.Engine.Inspects(v.actor); err != nil {
 		view.Why = asError(err).In(v.lang)
 	} else if c.turn.busy.Load() {

@@ -3,6 +3,7 @@ package bundle
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"bihuan/engine/audit"
 	"bihuan/engine/audit/merkle"
@@ -20,6 +21,22 @@ type Proof struct {
 	Proof      []audit.Digest `json:"proof"`      // inclusion, as RFC 6962 has it
 	Checkpoint string         `json:"checkpoint"` // the signed note
 	Keys       []string       `json:"keys"`       // the public keys that the trail tells of
+}
+
+// maxProof is the largest proof of one entry in bytes; a usual one has 4,000.
+const maxProof = 1 << 20
+
+// VerifyFile verifies a bundle, or a proof of a single entry: that one is JSON, and a bundle is none.
+func VerifyFile(r io.ReaderAt, size int64, opt Options) (Report, error) {
+	var first [1]byte
+	if _, err := r.ReadAt(first[:], 0); err != nil || first[0] != '{' || size > maxProof {
+		return Verify(r, size, opt)
+	}
+	b, err := io.ReadAll(io.NewSectionReader(r, 0, size))
+	if err != nil {
+		return Report{}, err
+	}
+	return VerifyProof(b, opt)
 }
 
 // VerifyProof verifies a proof as Verify does a bundle: its manifest says Entry.

@@ -59,6 +59,47 @@ type Report struct {
 	Undecided  []string           `json:"undecided,omitempty"` // what the bundle does not say enough about
 }
 
+// Verdict is what a verification comes to.
+type Verdict struct {
+	Verdict string `json:"verdict"` // Intact, Tampered or Undecided
+	Report
+	Error string `json:"error,omitempty"` // why the rest could not be read
+}
+
+// The verdicts.
+const (
+	Intact    = "intact"
+	Tampered  = "tampered"
+	Undecided = "undecided"
+)
+
+// Judge says what the answer of Verify comes to. What was found counts also if the rest could not be read.
+func Judge(r Report, err error) Verdict {
+	v := Verdict{Verdict: Intact, Report: r}
+	if v.Findings == nil {
+		v.Findings = []audit.Finding{}
+	}
+	switch {
+	case len(r.Findings) > 0:
+		v.Verdict = Tampered
+	case err != nil || len(r.Undecided) > 0:
+		v.Verdict = Undecided
+	}
+	if err != nil {
+		v.Error = err.Error()
+	}
+	return v
+}
+
+// Kept reads a checkpoint that somebody kept, whoever signed it. Name is for findings.
+func Kept(name string, note []byte) (merkle.Point, error) {
+	c, err := merkle.Parse(note, nil)
+	if err != nil && !errors.Is(err, merkle.ErrSignature) || c.Size == 0 {
+		return merkle.Point{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return merkle.Point{Name: name, Checkpoint: c}, nil
+}
+
 // Verify verifies a bundle. An error says that it could not decide.
 func Verify(r io.ReaderAt, size int64, opt Options) (Report, error) {
 	archive, err := zip.NewReader(r, size)
