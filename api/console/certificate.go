@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"bihuan/api/proof"
 	"bihuan/engine"
 )
 
@@ -20,6 +21,15 @@ type certificateView struct {
 	Definition, Entry             hashView
 	Closed                        string
 	LookBack                      string
+	Proof                         *certificateProof // nil while nothing was signed
+}
+
+// certificateProof binds the certificate to the trail: whoever has the paper has a checkpoint.
+type certificateProof struct {
+	Place      *placeView // of the entry that closed the project
+	Checkpoint *checkpointView
+	QR         string // path of an SVG: the checkpoint as it was signed
+	Size       int    // of its side, in modules
 }
 
 // signature is somebody's part in the closing.
@@ -72,6 +82,9 @@ func (c *Console) certificate(v *visit) error {
 	if view.Evidence, err = c.evidenceViews(v, &p, w); err != nil {
 		return err
 	}
+	if view.Proof, err = c.certify(v, last); err != nil {
+		return err
+	}
 	return c.render(v, http.StatusOK, "certificate", v.t("console.certificate.title", "number", p.Number), view)
 }
 
@@ -108,4 +121,19 @@ func (c *Console) lookedBack(v *visit, l *engine.LookBack) string {
 		lasting = v.t("console.look_back.lasts")
 	}
 	return v.t("console.look_back.found", "date", c.day(l.At), "who", c.names.user(v, l.By), "result", v.verdict(l.Passed), "lasting", lasting, "note", l.Note)
+}
+
+// certify says where the entry that closed a project stands, and draws the newest checkpoint.
+func (c *Console) certify(v *visit, last *engine.EntryRow) (*certificateProof, error) {
+	newest, err := proof.NewestOf(v.ctx, c.Trail)
+	if err != nil || newest == nil {
+		return nil, err
+	}
+	places, err := c.Trail.Leaves(v.ctx, []string{last.ID})
+	if err != nil {
+		return nil, err
+	}
+	out := &certificateProof{Place: v.placeView(last.ID, places, newest), Checkpoint: c.checkpointView(v, newest)}
+	out.QR, out.Size, err = qrPath(string(newest.Note))
+	return out, err
 }

@@ -58,16 +58,9 @@ func (c *Console) placed(v *visit, rows []entryView) (*proofView, error) {
 	}
 	covered := 0
 	for i := range rows {
-		r := &rows[i]
-		index, sealed := places[r.ID]
-		switch {
-		case !sealed:
-			r.Place = &placeView{Text: v.t("console.proof.unsealed"), Class: "y"}
-		case !newest.Covers(index):
-			r.Place = &placeView{Text: v.t("console.proof.uncovered", "index", index), Class: "y"}
-		default:
+		rows[i].Place = v.placeView(rows[i].ID, places, newest)
+		if rows[i].Place.Proof != "" {
 			covered++
-			r.Place = &placeView{Text: v.t("console.proof.covered", "index", index, "size", newest.Size), Class: "g", Proof: "/trail/proof.json?entry=" + r.ID}
 		}
 	}
 	view := &proofView{Class: "g", Covered: v.t("console.proof.page", "n", covered, "all", len(rows))}
@@ -76,6 +69,18 @@ func (c *Console) placed(v *visit, rows []entryView) (*proofView, error) {
 	}
 	view.Checkpoint = c.checkpointView(v, newest)
 	return view, nil
+}
+
+// placeView says where an entry stands, out of the places of several.
+func (v *visit) placeView(id string, places map[string]int64, newest *proof.Newest) *placeView {
+	index, sealed := places[id]
+	switch {
+	case !sealed:
+		return &placeView{Text: v.t("console.proof.unsealed"), Class: "y"}
+	case !newest.Covers(index):
+		return &placeView{Text: v.t("console.proof.uncovered", "index", index), Class: "y"}
+	}
+	return &placeView{Text: v.t("console.proof.covered", "index", index, "size", newest.Size), Class: "g", Proof: "/trail/proof.json?entry=" + id}
 }
 
 func (c *Console) checkpointView(v *visit, newest *proof.Newest) *checkpointView {
