@@ -38,6 +38,7 @@ func (sv *server) newClock(ctx context.Context) (*clock, error) {
 	jobs := []engine.Job{
 		{Name: "sweep", Spec: sv.config.Clock.Sweep, Run: sv.sweep},
 		{Name: "bulletins", Spec: "@every 10m", Run: sv.bulletins},
+		{Name: "copies", Spec: "@every 1m", Run: sv.copies},
 		{Name: "archive", Spec: "@every 6h", Run: sv.archive},
 		{Name: "guards", Spec: hourly, Run: sv.checkGuards},
 		{Name: "clock", Spec: hourly, Run: sv.checkClock},

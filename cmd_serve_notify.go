@@ -60,6 +60,12 @@ func (sv *server) bulletins(ctx context.Context) error {
 	return err
 }
 
+// copies sends the checkpoint of the hour that is over to whoever keeps copies.
+func (sv *server) copies(ctx context.Context) error {
+	_, err := sv.notifier.Copies(ctx)
+	return err
+}
+
 // archive moves messages that came to an end long ago out of the way.
 func (sv *server) archive(ctx context.Context) error {
 	days := sv.config.Notify.KeepDays

@@ -291,6 +291,8 @@ func (e *Engine) Told(ctx context.Context, who Actor, d *Delivery) ([]Told, erro
 	}
 	var err error
 	switch d.About {
+	case AboutCheckpoint:
+		err = add(AboutCheckpoint, "")
 	case AboutNotices:
 		list, readErr := e.Store.DeliveryNotices(ctx, d.ID)
 		err = readErr

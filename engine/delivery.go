@@ -56,9 +56,11 @@ type Channel struct {
 
 // ChannelSettings is what everybody who sees a channel may know of it.
 type ChannelSettings struct {
-	Host  string   `json:"host"`            // host of the target, without path or keys
-	From  string   `json:"from,omitempty"`  // Mail: the sender's address
-	Kinds []string `json:"kinds,omitempty"` // groups: kinds of reminders; Webhook: actions of entries; empty: all
+	Host string `json:"host"`           // host of the target, without path or keys
+	From string `json:"from,omitempty"` // Mail: the sender's address
+	// Hourly says that the newest checkpoint goes over it each hour: mail to the inspectors, else to the target.
+	Hourly bool     `json:"hourly,omitempty"`
+	Kinds  []string `json:"kinds,omitempty"` // groups: kinds of reminders; Webhook: actions of entries; empty: all
 }
 
 // Wants reports whether the channel is for a kind of reminder, or an action.
@@ -128,6 +130,8 @@ const (
 	AboutNotices   = "notices"   // to a person
 	AboutReminders = "reminders" // to a group
 	AboutEntry     = "entry"     // to a program
+
+	AboutCheckpoint = "checkpoint" // the newest one, to whoever keeps copies
 )
 
 // Delivery is one message over one channel. Its id is what receivers recognise a repetition by.
@@ -152,7 +156,7 @@ type Delivery struct {
 type DeliveryItem struct {
 	DedupeKey  string `gorm:"primaryKey"` // subject, rule, deadline version, recipient and channel
 	DeliveryID string
-	Ref        string // id of the notice, reminder or entry
+	Ref        string // id of the notice, reminder or entry; of its own for a checkpoint
 }
 
 // Send is a delivery with its items. If one of the same kind to the same recipient still waits for its first

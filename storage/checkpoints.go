@@ -83,6 +83,15 @@ func (db *DB) LastCheckpoint(ctx context.Context) (*StoredCheckpoint, error) {
 	return db.checkpoint(ctx, "ORDER BY n DESC")
 }
 
+// SignedBefore returns when the newest checkpoint before a moment was signed; the zero time if there is none.
+func (db *DB) SignedBefore(ctx context.Context, at time.Time) (time.Time, error) {
+	c, err := db.checkpoint(ctx, "WHERE at < ? ORDER BY n DESC", micro(at))
+	if err != nil || c == nil {
+		return time.Time{}, err
+	}
+	return c.At, nil
+}
+
 // KnownKeys returns the public keys that the trail says were made for its checkpoints, the oldest first.
 func (db *DB) KnownKeys(ctx context.Context) ([]string, error) {
 	var rows []entryRow

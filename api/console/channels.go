@@ -134,6 +134,12 @@ func (c *Console) channelForm(v *visit, x engine.Channel) (form, error) {
 		}
 		add(field{Name: "kinds", Kind: "people", Label: v.t("console.channel.for"), Hint: v.t("console.channel.for_hint"), Choices: kinds})
 	}
+	hint := "console.channel.hourly_target"
+	if x.Kind == engine.Mail {
+		hint = "console.channel.hourly_mail"
+	}
+	add(field{Name: "hourly", Kind: "select", Label: v.t("console.channel.hourly"), Hint: v.t(hint), Choices: []choice{
+		{"", v.t("console.channel.hourly_no"), !x.Settings.Hourly}, {"yes", v.t("console.channel.hourly_yes"), x.Settings.Hourly}}})
 	if known {
 		add(field{Name: "state", Kind: "select", Label: v.t("console.channel.state"), Choices: []choice{
 			{"on", v.t("console.channel.on"), !x.Disabled}, {"off", v.t("console.channel.off"), x.Disabled}}})
@@ -183,7 +189,7 @@ func (c *Console) saveChannel(v *visit) error {
 		return err
 	}
 	x := engine.Channel{ID: engine.ChannelID(v.g.Param("id")), Kind: engine.ChannelKind(q.Get("kind")), Name: q.Get("name"), UnitID: engine.UnitID(q.Get("unit")),
-		Disabled: q.Get("state") == "off", Version: base, Settings: engine.ChannelSettings{From: q.Get("from"), Kinds: q["kinds"]}}
+		Disabled: q.Get("state") == "off", Version: base, Settings: engine.ChannelSettings{From: q.Get("from"), Kinds: q["kinds"], Hourly: q.Get("hourly") == "yes"}}
 	s := engine.ChannelSecret{URL: strings.TrimSpace(q.Get("url")), Key: strings.TrimSpace(q.Get("key")), Addr: strings.TrimSpace(q.Get("addr")), Security: q.Get("security"),
 		User: q.Get("user"), Password: q.Get("password")}
 	saved, secret, err := c.Engine.SaveChannel(v.ctx, v.actor, x, s, q.Get("rotate") == "yes")

@@ -43,6 +43,7 @@ type ChannelView struct {
 	Host      string    `json:"host" doc:"Where it leads, without what is secret."`
 	From      string    `json:"from,omitempty" doc:"Sender of mails."`
 	Kinds     []string  `json:"kinds" doc:"Kinds of reminders, to programs actions, that it is for; empty for all."`
+	Hourly    bool      `json:"hourly" doc:"The newest checkpoint goes over it each hour: mail to the inspectors, else to the target."`
 	Disabled  bool      `json:"disabled"`
 	CreatedAt time.Time `json:"created_at"`
 	Version   int64     `json:"version"`
@@ -67,7 +68,7 @@ type ChannelsAnswer struct {
 
 func (h *handlers) showChannel(ctx context.Context, c *engine.Channel) ChannelView {
 	v := ChannelView{ID: string(c.ID), Kind: string(c.Kind), Name: c.Name, Unit: h.names.unit(ctx, c.UnitID), Host: c.Settings.Host, From: c.Settings.From,
-		Kinds: c.Settings.Kinds, Disabled: c.Disabled, CreatedAt: c.CreatedAt, Version: c.Version}
+		Kinds: c.Settings.Kinds, Hourly: c.Settings.Hourly, Disabled: c.Disabled, CreatedAt: c.CreatedAt, Version: c.Version}
 	if v.Kinds == nil {
 		v.Kinds = []string{}
 	}
@@ -112,6 +113,7 @@ type ChannelBody struct {
 	Unit     string   `json:"unit" doc:"Id or code."`
 	From     string   `json:"from,omitempty" doc:"Mail: the sender." example:"闭环 <loop@example.edu.cn>"`
 	Kinds    []string `json:"kinds,omitempty" maxItems:"100"`
+	Hourly   bool     `json:"hourly,omitempty" doc:"Send the newest checkpoint over it each hour."`
 	Disabled bool     `json:"disabled,omitempty"`
 	URL      string   `json:"url,omitempty" doc:"Robots and webhooks: the address, with the key that the platform put into it."`
 	Key      string   `json:"key,omitempty" doc:"钉钉, 飞书: the key of signatures. Webhooks: whsec_…; made if there is none."`
@@ -133,7 +135,7 @@ func (h *handlers) saveChannel(ctx context.Context, c engine.Channel, b *Channel
 		return nil, err
 	}
 	c.Name, c.UnitID, c.Disabled = b.Name, unit.ID, b.Disabled
-	c.Settings = engine.ChannelSettings{From: b.From, Kinds: b.Kinds}
+	c.Settings = engine.ChannelSettings{From: b.From, Kinds: b.Kinds, Hourly: b.Hourly}
 	fresh := c.ID == "" || rotate
 	c, secret, err := h.Engine.SaveChannel(ctx, who, c, b.secret(), rotate)
 	if err != nil {
@@ -201,7 +203,7 @@ func (h *handlers) rotateChannel(ctx context.Context, in *ChannelChange) (*Chann
 	if c.Kind != engine.Webhook {
 		return nil, &engine.Error{Kind: engine.Blocked, Key: "channel.no_rotation"}
 	}
-	return h.saveChannel(ctx, c, &ChannelBody{Name: c.Name, Unit: string(c.UnitID), Kinds: c.Settings.Kinds, Disabled: c.Disabled}, true)
+	return h.saveChannel(ctx, c, &ChannelBody{Name: c.Name, Unit: string(c.UnitID), Kinds: c.Settings.Kinds, Hourly: c.Settings.Hourly, Disabled: c.Disabled}, true)
 }
 
 // TestChannel is the request that tries a channel out.

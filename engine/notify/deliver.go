@@ -333,6 +333,9 @@ func (n *Notifier) message(ctx context.Context, d *engine.Delivery) (Message, er
 		}
 		m.To = settings.Mail
 	}
+	if d.About == engine.AboutCheckpoint {
+		return m, n.copyOf(ctx, n.voice(words, &settings), &m)
+	}
 	things, err := n.things(ctx, d)
 	if err != nil {
 		return m, err

@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"context"
 	"crypto/x509"
 	"os"
 	"sync/atomic"
@@ -91,7 +92,10 @@ func (h *house) notifier() *notify.Notifier {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return notify.New(notify.Config{Engine: h.e, Queue: h.db, Network: network, Roots: h.roots, PublicURL: "https://loop.example.edu.cn"})
+	return notify.New(notify.Config{Engine: h.e, Queue: h.db, Network: network, Roots: h.roots, PublicURL: "https://loop.example.edu.cn", Checkpoint: func(ctx context.Context) (string, error) {
+		note, err := storage.Trail{DB: h.db}.Checkpoint(ctx)
+		return string(note), err
+	}})
 }
 
 func (h *house) person(login string, grants ...any) {

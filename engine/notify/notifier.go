@@ -25,6 +25,8 @@ type Queue interface {
 	Plan(ctx context.Context, p engine.Plan) ([]engine.UserID, error)
 	// Notes returns what people wrote with entries, by the entry's id; nothing for those without.
 	Notes(ctx context.Context, entries []string) (map[string]string, error)
+	// SignedBefore returns when the newest checkpoint before a moment was signed; the zero time if there is none.
+	SignedBefore(ctx context.Context, at time.Time) (time.Time, error)
 	DueChannels(ctx context.Context, now time.Time) ([]engine.ChannelID, error)
 	// Claim leases deliveries and counts the attempt.
 	Claim(ctx context.Context, c engine.Claim) ([]engine.Delivery, error)
@@ -56,7 +58,8 @@ type Notifier struct {
 	mu         sync.Mutex
 	lookedBack time.Time // when planning last looked back far
 	healths    map[engine.ChannelID]*health
-	fresh      int // attempts that have just begun
+	fresh      int    // attempts that have just begun
+	copied     string // the hour whose copies this process has planned last
 	wake       chan struct{}
 }
 
