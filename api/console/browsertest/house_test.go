@@ -96,7 +96,7 @@ func build(t *testing.T, dir string, now time.Time, demo bool, ways ...func(url 
 	if demo {
 		pages.Seats = seats{h.door}
 	}
-	server, err := api.New(api.Options{Engine: h.engine, Reader: h.db, Files: kept, Graph: workflows.Graph, Sheets: workflows.Sheets(), ParseSheet: workflows.ParseSheet, Notifier: tell, Now: h.clock.Now, Console: pages})
+	server, err := api.New(api.Options{Engine: h.engine, Reader: h.db, Files: kept, Graph: workflows.Graph, Sheets: workflows.Sheets(), ParseSheet: workflows.ParseSheet, Notifier: tell, Trail: storage.Trail{DB: h.db}, Now: h.clock.Now, Console: pages})
 	if err != nil {
 		t.Fatal(err)
 	}
