@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"testing"
 
@@ -28,6 +27,16 @@ func takenOver(t *testing.T, dsn string) map[string]engine.Project {
 	for _, e := range list.Entries {
 		out[e.Entry.Data.Set.Title] = e.Entry.Data.Set
 	}
+	return out
+}
+
+// plans are a project's milestones by date, because a workbook lists them so, whatever number each of them had.
+func plans(p engine.Project) []string {
+	var out []string
+	for _, m := range p.Milestones {
+		out = append(out, m.Due.String()+" "+m.Title+" "+m.Who)
+	}
+	slices.Sort(out)
 	return out
 }
 
@@ -55,7 +64,7 @@ func TestLedgersGoInOutAndIn(t *testing.T) {
 			for title, a := range want {
 				b := got[title]
 				if a.Category != b.Category || a.Target != b.Target || a.Measures != b.Measures || a.Deadline != b.Deadline || a.List != b.List ||
-					!slices.Equal(a.Assisting, b.Assisting) || !reflect.DeepEqual(a.Milestones, b.Milestones) {
+					!slices.Equal(a.Assisting, b.Assisting) || !slices.Equal(plans(a), plans(b)) {
 					t.Errorf("%s:\n%+v\nbecame\n%+v", title, a, b)
 				}
 				for _, column := range slices.Sorted(maps.Keys(a.Extra)) {
