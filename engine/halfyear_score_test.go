@@ -27,6 +27,13 @@ func (h *halfYear) scores() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	for _, x := range h.items { // once: every unit is scored by them
+		p, err := h.db.Project(ctx, x.ID)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		x.Project = p
+	}
 	for _, sheet := range workflows.Sheets() {
 		table := book.Score(sheet)
 		if len(table.Units) != len(units) {
@@ -82,10 +89,7 @@ type handScore struct {
 func (h *halfYear) byHand(u engine.Unit, sheet string) handScore {
 	var closed, closedLate, urged, never, sentBack, falsified, yes, votes int
 	for _, x := range h.items {
-		p, err := h.db.Project(h.t.Context(), x.ID)
-		if err != nil {
-			h.t.Fatal(err)
-		}
+		p := &x.Project
 		if !strings.HasPrefix(p.UnitPath, u.Path) {
 			continue
 		}
