@@ -9,6 +9,7 @@ import (
 
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
+	"bihuan/workflows"
 )
 
 // databases runs a test on an equipped database of each kind.
@@ -186,7 +187,7 @@ func TestAuditList(t *testing.T) {
 		want int
 		more bool
 	}{
-		{name: "everything", args: []string{"--limit", "1000"}, want: 2 + 2 + 2 + 14}, // definitions, units, user, projects
+		{name: "everything", args: []string{"--limit", "1000"}, want: len(workflows.Embedded()) + 2 + 2 + 14}, // definitions, units, user, projects
 		{name: "the newest few", args: []string{"--limit", "5"}, want: 5, more: true},
 		{name: "by action", args: []string{"--action", "grant"}, want: 1},
 		{name: "by actions", args: []string{"--action", "grant", "--action", "add_unit"}, want: 3},

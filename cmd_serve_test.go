@@ -16,6 +16,7 @@ import (
 
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
+	"bihuan/workflows"
 )
 
 // served is a server inside the test.
@@ -174,8 +175,8 @@ func TestServe(t *testing.T) {
 				t.Error("the first steps are shown although there are users")
 			}
 			again.end()
-			if l := trail(t, dsn, "--action", "publish", "--action", "alarm"); len(l.Entries) != 2 {
-				t.Errorf("%d entries for two definitions published once", len(l.Entries))
+			if l := trail(t, dsn, "--action", "publish", "--action", "alarm"); len(l.Entries) != len(workflows.Embedded()) {
+				t.Errorf("%d entries for the definitions published once", len(l.Entries))
 			}
 			must(t, "audit", "verify", "--db", dsn)
 		})
@@ -308,8 +309,8 @@ func TestServeLoads(t *testing.T) {
 	env := map[string]string{"BIHUAN_WORKFLOWS": filepath.Dir(own), "BIHUAN_CALENDAR": filepath.Dir(file(t, "2027.csv", nextYear))}
 	serve(t, dsn, env).end()
 	serve(t, dsn, env).end()
-	if l := trail(t, dsn, "--action", "publish", "--action", "load_calendar"); len(l.Entries) != 4 {
-		t.Errorf("%d entries for three definitions and one year", len(l.Entries))
+	if l := trail(t, dsn, "--action", "publish", "--action", "load_calendar"); len(l.Entries) != len(workflows.Embedded())+2 {
+		t.Errorf("%d entries for the definitions and one year", len(l.Entries))
 	}
 	contains(t, must(t, "workflow", "list", "--published", "--db", dsn), "own")
 	contains(t, must(t, "calendar", "show", "2027", "--db", dsn), "春节")
@@ -320,7 +321,7 @@ func TestServeLoads(t *testing.T) {
 	s := serve(t, dsn, env)
 	s.end()
 	contains(t, s.err.String(), "stays in force", `"workflow":"own"`)
-	if l := trail(t, dsn, "--action", "publish"); len(l.Entries) != 3 {
+	if l := trail(t, dsn, "--action", "publish"); len(l.Entries) != len(workflows.Embedded())+1 {
 		t.Errorf("%d definitions published", len(l.Entries))
 	}
 }

@@ -138,7 +138,7 @@ func (h kinds) yes(p *engine.Project) {
 }
 
 func asEngine(err error, x **engine.Error) bool {
-	e, ok := err.(*engine.Error) //nolint:errorlint // the engine's own refusals are not wrapped
+	e, ok := err.(*engine.Error)
 	*x = e
 	return ok
 }
@@ -196,7 +196,7 @@ func TestKindsAreWalked(t *testing.T) {
 				}
 			}
 		}
-		h.house.intact()
+		h.intact()
 	})
 }
 
@@ -255,7 +255,7 @@ func TestKindIsSwitched(t *testing.T) {
 		if want := []string{"disable_workflow", "enable_workflow"}; !slices.Equal(actions, want) {
 			t.Errorf("entries %v, want %v", actions, want)
 		}
-		h.house.intact()
+		h.intact()
 		h.exec(`UPDATE kind_switches SET "on" = (1 = 1)`)
 		h.finds("kind/jiedui", audit.CheckReplay)
 		h.exec(`DELETE FROM kind_switches`)

@@ -158,7 +158,7 @@ func (c *Console) sheetRow(v *visit, s *engine.SheetVersion) sheetRow {
 // proposeSheet takes a definition that was typed, or a file instead.
 func (c *Console) proposeSheet(v *visit) error {
 	_, source, err := v.sheetFile()
-	values := url.Values(v.g.Request.PostForm)
+	values := v.g.Request.PostForm
 	if values == nil {
 		return &engine.Error{Kind: engine.Invalid, Key: "api.multipart", Err: err}
 	}

@@ -61,7 +61,7 @@ func (l *Layouts) Get(id, lang string) *Layout {
 }
 
 // Template returns the layout as a workbook that an office can change and put into its folder.
-func (l *Layout) Template() []byte { return bytes.Clone(l.source) }
+func (x *Layout) Template() []byte { return bytes.Clone(x.source) }
 
 // described is a layout as YAML says it.
 type described struct {

@@ -131,7 +131,7 @@ func TestMistakesOfLayouts(t *testing.T) {
 			}
 			_, err := Load(folder)
 			var got []string
-			if wrong, ok := err.(Mistakes); ok { //nolint:errorlint // Load returns nothing else
+			if wrong, ok := err.(Mistakes); ok {
 				got = strings.Split(wrong.In("zh-CN"), "\n")
 			} else if err != nil {
 				t.Fatal(err)

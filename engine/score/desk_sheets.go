@@ -172,7 +172,7 @@ type mistakes struct{ err error }
 
 // In returns one line per mistake in the given language.
 func (m mistakes) In(lang string) string {
-	if x, ok := m.err.(message.Localised); ok { //nolint:errorlint // the parser's own error, unwrapped
+	if x, ok := m.err.(message.Localised); ok {
 		return x.In(lang)
 	}
 	return m.err.Error()
