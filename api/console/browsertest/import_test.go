@@ -116,7 +116,7 @@ func TestImportUnfamiliar(t *testing.T) {
 	h := open(t, false)
 	p := h.enter("zhang")
 	p.hand(h, "10月.xlsx", strange(t, "10月", []any{1, "修东门", "后勤保障处", "12月底前", "换两扇门", "在量尺寸", "X-1"},
-		[]any{2, "补路灯", "没有的处", "2026-06-30", "加六盏", "", "X-2"}), "")
+		[]any{2, "补路灯", "没有的处", "11月30日前", "加六盏", "", "X-2"}), "")
 	p.wants("#main", "没有认出表头", "通讯录", "老周")
 	p.readable("columns, guessed")
 	p.shot("columns-guessed")
