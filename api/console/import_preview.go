@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bihuan/engine/intake"
+	"bihuan/engine/ledger"
 )
 
 // previewPage is how many rows of a ledger stand on one page of its preview.
@@ -98,8 +99,7 @@ func (c *Console) showPreview(v *visit, status int, l intake.Ledger, r *intake.R
 		view.Busy = v.t("console.import.writing")
 	}
 	for _, col := range r.Columns {
-		_, taken := intake.Target(col.Field)
-		out := columnView{Header: col.Header, Kept: !taken && !col.Ignored}
+		out := columnView{Header: col.Header, Kept: col.Means() == ledger.Keep}
 		if !out.Kept {
 			out.Field = v.t("ledger.field." + string(col.Means()))
 		}
@@ -157,6 +157,9 @@ func (c *Console) remarkViews(v *visit, r *intake.Report, view *previewView) map
 			}
 			if x.Row > 0 { // of a row that is no item: a heading, a total, one without a title
 				said.Where = v.t("console.import.row_n", "n", x.Row)
+				if x.Column != "" { // of a whole column, said at its header
+					said.Where += " " + x.Column
+				}
 			}
 			view.FileRemarks = append(view.FileRemarks, said)
 		}

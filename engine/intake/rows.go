@@ -64,10 +64,6 @@ func newMapping(ctx context.Context, e *engine.Engine, x Ledger, l *ledger.Ledge
 var fields = []ledger.Field{ledger.Title, ledger.Category, ledger.Target, ledger.Measures, ledger.Due, ledger.Unit,
 	ledger.Assisting, ledger.Sponsor, ledger.Owner}
 
-// Target names the field of a project that a column fills, as drafts name it; false for a column whose text is kept
-// beside the project.
-func Target(f ledger.Field) (string, bool) { return string(f), slices.Contains(fields, f) }
-
 // row makes a draft of a row and notes what a person should look at.
 func (m *mapping) row(r ledger.Row) engine.ImportRow {
 	m.cells[r.Number] = r

@@ -159,7 +159,9 @@ func TestImportUnfamiliar(t *testing.T) {
 	if p.sent != 200 || strings.Contains(p.at(), "/columns") {
 		t.Fatalf("the columns answer %d at %s: %s", p.sent, p.at(), p.text("#main"))
 	}
-	p.wants("#main", "修东门", "2025-12-31", "按要求不导入这一栏", "内部编码", "没有的处")
+	p.wants("#main", "修东门", "2025-12-31", "没有的处")
+	p.wants("section[aria-labelledby=if]", "内部编码：按要求不导入这一栏")
+	p.wants("section[aria-labelledby=ic]", "进展情况")
 	p.shot("columns-preview")
 	p.follow("#main .banner form[method=post] button[type=submit]")
 	if p.sent != 200 || !p.has(".said") {
