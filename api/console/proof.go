@@ -28,6 +28,7 @@ type proofView struct {
 	Checkpoint *checkpointView // nil if nothing was signed yet
 	Covered    string          // how much of the page it covers
 	Class      string          // g or y, of Covered
+	Offline    bool            // there is a page to save that verifies bundles
 	Place      *placeView      // of a project's newest entry
 	Part       *partForm       // nil for whoever may not take it away
 	Why        string          // they may not
@@ -63,7 +64,7 @@ func (c *Console) placed(v *visit, rows []entryView) (*proofView, error) {
 			covered++
 		}
 	}
-	view := &proofView{Class: "g", Covered: v.t("console.proof.page", "n", covered, "all", len(rows))}
+	view := &proofView{Class: "g", Offline: c.Offline, Covered: v.t("console.proof.page", "n", covered, "all", len(rows))}
 	if covered < len(rows) {
 		view.Class = "y"
 	}
