@@ -19,6 +19,8 @@ import (
 
 	"bihuan/api/console"
 	"bihuan/engine"
+	"bihuan/engine/calendar"
+	"bihuan/workflows"
 )
 
 // sight is a page that somebody looks at; again is one that has been seen in another state already.
@@ -48,8 +50,8 @@ func (x *team) examples() map[string]string {
 	return map[string]string{"/import/:ticket": first.at(), "/import/:ticket/columns": strings.Replace(first.at(), "?", "/columns?", 1), "/channels/new": "/channels/new?kind=webhook", "/channels/:id": "/channels/" + h.channel(), "/projects/:id/certificate": "/projects/" + string(h.closed().ID) + "/certificate", "/projects/:id": "/projects/" + string(busy.ID), "/projects/:id/edit": "/projects/" + string(h.planned().ID) + "/edit",
 		"/lists/:id": list, "/lists/:id/edit": "/lists/" + string(next.ID) + "/edit", "/lists/:id/close": list + "/close", "/lists/:id/bulletin": list + "/bulletin",
 		"/lists/:id/carry/:project": list + "/carry/" + string(running.Order()[0]), "/workflows/:workflow": "/workflows/shishi",
-		"/scores/:unit": "/scores/" + string(h.unit("csxy")),
-		"/units/:unit":  "/units/" + string(h.unit("csxy")), "/people/:user": "/people/" + string(h.users["zhou"].ID), "/people/:user/leave": "/people/" + string(h.users["zhou"].ID) + "/leave",
+		"/scores/:unit": "/scores/" + string(h.unit("csxy")), "/scores/sheets/:sheet": "/scores/sheets/" + h.proposal(),
+		"/units/:unit": "/units/" + string(h.unit("csxy")), "/people/:user": "/people/" + string(h.users["zhou"].ID), "/people/:user/leave": "/people/" + string(h.users["zhou"].ID) + "/leave",
 		"/needs/:id": "/needs/" + h.need(), "/board/:id": "/board/" + string(running.ID), "/r/:token": h.link(busy)}
 }
 
@@ -102,6 +104,18 @@ func (h *house) channel() string {
 		h.t.Fatal(err)
 	}
 	return string(c.ID)
+}
+
+// proposal is the id of a score sheet that waits for a leader.
+func (h *house) proposal() string {
+	h.t.Helper()
+	source, _ := workflows.SheetSource("jiamusi")
+	s, err := h.engine.ProposeSheet(context.Background(), h.actor(h.users["zhao"].ID), engine.NewSheet{Sheet: "jiamusi", Number: 1, Source: source,
+		From: calendar.MustDate("2026-01-01"), Note: "按件计分"})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(s.ID)
 }
 
 // closed is a project that has been struck off.
