@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"maps"
 )
 
 // needRoles collect needs; listRoles, who draw up the lists that they are for, answer them.
@@ -295,15 +294,7 @@ func (a *needAct) step(as authority, action string, before, after *Need, data ma
 	}
 	r, err := a.e.sealAfter(a.who, a.ends[after.ID], after.Subject(), action, old, func(r *Record) (any, map[string]any) {
 		r.Need = &next
-		r.Entry.Unit, r.Entry.Actor.Role, r.Entry.Actor.Unit = string(after.UnitID), string(as.role), string(as.unit)
-		r.Guard.Unit, r.Guard.Path = after.UnitID, after.UnitPath
-		if as.by != "" {
-			data = maps.Clone(data)
-			if data == nil {
-				data = map[string]any{}
-			}
-			data["for"] = as.by
-		}
+		data = r.under(as, after.UnitID, after.UnitPath, data)
 		if before == nil || before.State != after.State {
 			r.Entry.To = string(after.State)
 			if before != nil {

@@ -51,7 +51,7 @@ var (
 var roleNames = map[Role]Text{
 	Secretary: {"支部书记", "branch secretary"}, Supervisor: {"督导员", "supervisor"}, Leader: {"党委领导", "leader"},
 	Inspector: {"督查员", "inspector"}, Admin: {"系统管理员", "administrator"}, Security: {"安全管理员", "security administrator"},
-	Asked: {"审批人", "approver"}, Owner: {"承办人", "owner"}, Assistant: {"协办人", "assistant"}, Sponsor: {"领办领导", "sponsor"},
+	Asked: {"审批人", "approver"}, Member: {"党员", "member"}, Owner: {"承办人", "owner"}, Assistant: {"协办人", "assistant"}, Sponsor: {"领办领导", "sponsor"},
 }
 
 // In returns the role's name in the given language.

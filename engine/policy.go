@@ -13,7 +13,7 @@ var officePolicy = map[string]Role{
 	"add_unit": Admin, "rename_unit": Admin, "move_unit": Admin, "close_unit": Admin, "reopen_unit": Admin,
 	"add_user": Admin, "enable": Admin, "disable": Admin, "set_password": Admin, "remove_totp": Admin, "link_identity": Admin, "unlink_identity": Admin, "end_sessions": Admin, "open_work": Admin, "leave": Admin,
 	"import_people": Admin,
-	"publish":       Admin, "enable_workflow": Admin, "disable_workflow": Admin, "repin": Admin, "load_calendar": Admin,
+	"publish":       Admin, "enable_workflow": Admin, "disable_workflow": Admin, "enable_tally": Admin, "disable_tally": Admin, "repin": Admin, "load_calendar": Admin,
 	"propose_sheet": Admin, "withdraw_sheet": Admin, "adopt_sheet": Leader, "reject_sheet": Leader,
 	"channel": Admin, "settings": Admin, "wording": Admin, "replay": Admin,
 	"grant": Security, "revoke": Security,
@@ -23,6 +23,13 @@ var officePolicy = map[string]Role{
 // sharedPolicy says which actions either of several offices may begin and another of them has to end.
 var sharedPolicy = map[string][]Role{
 	"ask_erasure": {Admin, Security}, "erase": {Admin, Security}, "end_erasure": {Admin, Security},
+}
+
+// tallyPolicy says which roles at a member's unit or above it each act on yearly counts needs; what the member enters
+// and takes back is the definition's to say.
+var tallyPolicy = map[string][]Role{
+	"enrol_member": {Secretary, Supervisor}, "strike_member": {Secretary, Supervisor}, "enter_hours": {Secretary, Supervisor},
+	tallyConfirm: {Secretary, Supervisor}, tallyDecline: {Secretary, Supervisor}, tallyWithdraw: {Secretary, Supervisor},
 }
 
 // personalPolicy lists what everybody may do about themselves.
@@ -43,6 +50,9 @@ func Policies() []Policy {
 		out = append(out, Policy{action, []Role{role}})
 	}
 	for action, roles := range sharedPolicy {
+		out = append(out, Policy{action, roles})
+	}
+	for action, roles := range tallyPolicy {
 		out = append(out, Policy{action, roles})
 	}
 	for act, roles := range actRoles {

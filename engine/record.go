@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 
 	"bihuan/engine/audit"
@@ -98,6 +99,21 @@ func (e *Engine) sealAfter(who Actor, end *tail, subject, action string, before 
 	return r, nil
 }
 
+// under notes at which unit an act is, and by which right, so that the write looks for both again. It returns the data
+// of the entry, with whose right it is where that was lent.
+func (r *Record) under(as authority, unit UnitID, path string, data map[string]any) map[string]any {
+	r.Entry.Unit, r.Entry.Actor.Role, r.Entry.Actor.Unit = string(unit), string(as.role), string(as.unit)
+	r.Guard.Unit, r.Guard.Path = unit, path
+	if as.by != "" {
+		data = maps.Clone(data)
+		if data == nil {
+			data = map[string]any{}
+		}
+		data["for"] = as.by
+	}
+	return data
+}
+
 // act writes what was sealed and decided, all or none.
 func (e *Engine) act(ctx context.Context, who Actor, records []Record, changes []Change) error {
 	return conflict(e.outdated(ctx, who, e.Store.Act(ctx, records, changes)))
@@ -136,6 +152,10 @@ func (r *Record) version() int64 {
 		return r.Need.Version
 	case r.Switch != nil:
 		return r.Switch.Version
+	case r.Tally != nil:
+		return r.Tally.Version
+	case r.TallyYear != nil:
+		return r.TallyYear.Version
 	case r.Channel != nil:
 		return r.Channel.Version
 	case r.Settings != nil:

@@ -76,6 +76,8 @@ type Record struct {
 	List       *List
 	Need       *Need
 	Switch     *KindSwitch
+	Tally      *Tally
+	TallyYear  *TallyYear
 	Guard      Guard
 	Channel    *Channel // with Sealed; nil keeps what is sealed
 	Settings   *NotifySettings
@@ -262,6 +264,7 @@ type Reader interface {
 	Directory
 	Lists
 	Needed
+	Tallied
 	Sources
 	Sheeted
 	Walker
@@ -309,6 +312,13 @@ type Needed interface {
 	Needs(ctx context.Context, f NeedFilter) (Page[Need], error) // newest first
 	// UntoldNeeds returns needs settled since a moment whose proposers have an account and no notice of it yet.
 	UntoldNeeds(ctx context.Context, since time.Time, limit int) ([]Need, error)
+}
+
+// Tallied reads yearly counts.
+type Tallied interface {
+	Tallies(ctx context.Context) ([]Tally, error) // by id, whether on or off
+	TallyYear(ctx context.Context, id TallyYearID) (TallyYear, error)
+	TallyYears(ctx context.Context, f TallyFilter) (Page[TallyYear], error) // the oldest first
 }
 
 // Store is what the engine holds. Every write goes through Commit or Record, and both write an entry.

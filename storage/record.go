@@ -120,6 +120,12 @@ func (db *DB) recorder(r *engine.Record) (func(tx *gorm.DB) error, error) {
 	if r.Switch != nil {
 		add(rowStep(&kinds, r.Switch, r.Switch.ID, r.Base))
 	}
+	if r.Tally != nil {
+		add(rowStep(&tallies, r.Tally, r.Tally.ID, r.Base))
+	}
+	if r.TallyYear != nil {
+		add(rowStep(&tallyYears, r.TallyYear, string(r.TallyYear.ID), r.Base))
+	}
 	if r.Definition != nil {
 		add(insertStep(&definitions, r.Definition))
 	}

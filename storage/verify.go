@@ -65,7 +65,9 @@ type Checked struct {
 	Evidence    int64 `json:"evidence"`
 	Files       int64 `json:"files"` // of evidence, read and hashed
 	Definitions int64 `json:"definitions"`
-	Kinds       int64 `json:"kinds"` // switched on or off
+	Kinds       int64 `json:"kinds"`       // switched on or off
+	Tallies     int64 `json:"tallies"`     // definitions of yearly counts
+	TallyYears  int64 `json:"tally_years"` // what members did in a year
 }
 
 // Each names what was counted, in the words of its JSON and in their order.
@@ -95,7 +97,7 @@ type Report struct {
 func (r *Report) Intact() bool { return len(r.Findings) == 0 }
 
 // Verify reads the whole trail and compares it with itself and with every row that it explains: the signatures of
-// checkpoints, the Merkle log under them; each entry's hash, columns, place in its chain and in the log; each project, unit, user, token, list, need and score sheet with the fold of its entries; commitments,
+// checkpoints, the Merkle log under them; each entry's hash, columns, place in its chain and in the log; each project, unit, user, token, list, need, score sheet and yearly count with the fold of its entries; commitments,
 // evidence and definitions. It reads one consistent state, writes nothing, and keeps no more in memory than a batch,
 // one subject's chain and the heads of definitions. An error says that it could not decide.
 func (db *DB) Verify(ctx context.Context, opt VerifyOptions) (Report, error) {
@@ -145,6 +147,8 @@ type verifier struct {
 	needs    stream[engine.Need]
 	sheets   stream[engine.SheetVersion]
 	kinds    stream[engine.KindSwitch]
+	tallies  stream[engine.Tally]
+	counts   stream[engine.TallyYear]
 	heads    stream[subjectRow]
 	evidence stream[engine.Evidence]
 
@@ -179,6 +183,10 @@ func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 		subject: func(s *engine.SheetVersion) string { return s.Subject() }, next: func(s *engine.SheetVersion) []any { return []any{string(s.ID)} }}
 	v.kinds = stream[engine.KindSwitch]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, kinds.quoted(""), kinds.name), after: []any{""}, size: size,
 		subject: func(k *engine.KindSwitch) string { return k.Subject() }, next: func(k *engine.KindSwitch) []any { return []any{k.ID} }}
+	v.tallies = stream[engine.Tally]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, tallies.quoted(""), tallies.name), after: []any{""}, size: size,
+		subject: func(t *engine.Tally) string { return t.Subject() }, next: func(t *engine.Tally) []any { return []any{t.ID} }}
+	v.counts = stream[engine.TallyYear]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, tallyYears.quoted(""), tallyYears.name), after: []any{least}, size: size,
+		subject: func(y *engine.TallyYear) string { return y.Subject() }, next: func(y *engine.TallyYear) []any { return []any{string(y.ID)} }}
 	v.heads = stream[subjectRow]{tx: tx, turn: &v.turn, query: "SELECT subject, seq, head FROM subjects WHERE subject > ? ORDER BY subject LIMIT " + strconv.Itoa(size), after: []any{""}, size: size,
 		subject: func(s *subjectRow) string { return s.Subject }, next: func(s *subjectRow) []any { return []any{s.Subject} }}
 	v.evidence = stream[engine.Evidence]{tx: tx, turn: &v.turn, query: "SELECT " + evidence.quoted("") + " FROM evidence WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT " + strconv.Itoa(size),
@@ -197,7 +205,7 @@ func (v *verifier) narrow(id engine.ProjectID) {
 	v.projects.only, v.projects.size = []any{string(id)}, 2
 	v.evidence.query = strings.Replace(v.evidence.query, " ORDER BY", " AND project_id = ? ORDER BY", 1)
 	v.evidence.only = []any{string(id)}
-	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.lists.done, v.needs.done, v.sheets.done, v.kinds.done, v.heads.done = true, true, true, true, true, true, true, true, true
+	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.lists.done, v.needs.done, v.sheets.done, v.kinds.done, v.tallies.done, v.counts.done, v.heads.done = true, true, true, true, true, true, true, true, true, true, true
 }
 
 func (v *verifier) found(list ...audit.Finding) {

@@ -61,6 +61,12 @@ func (v *verifier) closeChain() error {
 	case engine.SubjectKind:
 		row, err := v.kinds.until(subject, v.loneKind)
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Kinds++; return row.Version, row })
+	case engine.SubjectTally:
+		row, err := v.tallies.until(subject, v.loneTally)
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Tallies++; return row.Version, row })
+	case engine.SubjectTallyYear:
+		row, err := v.counts.until(subject, v.loneTallyYear)
+		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.TallyYears++; return row.Version, row })
 	case engine.SubjectUser:
 		row, err := v.users.until(subject, func(u *userRow) { v.loneUser(u) })
 		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
@@ -194,11 +200,13 @@ func (v *verifier) loneToken(t *engine.Token)     { v.lone(engine.SubjectToken+"
 func (v *verifier) loneDelegation(d *engine.Delegation) {
 	v.lone(engine.SubjectDelegation+"/"+string(d.ID), "delegation")
 }
-func (v *verifier) loneHead(s *subjectRow)           { v.lone(s.Subject, "subject") }
-func (v *verifier) loneList(l *engine.List)          { v.lone(l.Subject(), "list") }
-func (v *verifier) loneNeed(n *engine.Need)          { v.lone(n.Subject(), "need") }
-func (v *verifier) loneSheet(s *engine.SheetVersion) { v.lone(s.Subject(), "score sheet") }
-func (v *verifier) loneKind(k *engine.KindSwitch)    { v.lone(k.Subject(), "kind") }
+func (v *verifier) loneHead(s *subjectRow)            { v.lone(s.Subject, "subject") }
+func (v *verifier) loneList(l *engine.List)           { v.lone(l.Subject(), "list") }
+func (v *verifier) loneNeed(n *engine.Need)           { v.lone(n.Subject(), "need") }
+func (v *verifier) loneSheet(s *engine.SheetVersion)  { v.lone(s.Subject(), "score sheet") }
+func (v *verifier) loneKind(k *engine.KindSwitch)     { v.lone(k.Subject(), "kind") }
+func (v *verifier) loneTally(t *engine.Tally)         { v.lone(t.Subject(), "yearly count") }
+func (v *verifier) loneTallyYear(y *engine.TallyYear) { v.lone(y.Subject(), "member's year") }
 func (v *verifier) loneEvidence(e *engine.Evidence) {
 	v.note(engine.SubjectProject+"/"+string(e.ProjectID), CheckEvidence, "no entry tells of evidence %s", e.ID)
 }
@@ -230,6 +238,12 @@ func (v *verifier) rest() error {
 		return err
 	}
 	if _, err := v.kinds.until("", v.loneKind); err != nil {
+		return err
+	}
+	if _, err := v.tallies.until("", v.loneTally); err != nil {
+		return err
+	}
+	if _, err := v.counts.until("", v.loneTallyYear); err != nil {
 		return err
 	}
 	if _, err := v.heads.until("", v.loneHead); err != nil {
