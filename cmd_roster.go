@@ -103,7 +103,7 @@ func (s *session) tellRoster(x *rosterFlags, kind string, r *rosterReport) error
 		s.say("roster.refused", "file", r.File, "problems", len(r.Problems), "rows", r.Rows)
 		return nil
 	}
-	rows := [][]string{{s.text("import.row"), s.text(kind + "." + map[string]string{"unit": "code", "user": "login"}[kind]), s.text(kind + ".name"), s.text("roster.state")}}
+	rows := [][]string{{s.text("import.row"), s.text(kind + "." + map[string]string{"unit": "code", "user": "login", "tally": "member"}[kind]), s.text(kind + ".name"), s.text("roster.state")}}
 	for _, i := range r.Items {
 		role := ""
 		if i.Role != "" {
@@ -113,6 +113,9 @@ func (s *session) tellRoster(x *rosterFlags, kind string, r *rosterReport) error
 	}
 	s.table(rows)
 	key := map[bool]string{false: "roster.done", true: "roster.would"}[r.DryRun]
+	if kind == "tally" {
+		key = map[bool]string{false: "tally.done", true: "tally.would"}[r.DryRun]
+	}
 	s.say(key, "file", r.File, "rows", r.Rows, "new", r.New, "known", r.Known, "grants", r.Grants)
 	return nil
 }

@@ -42,6 +42,7 @@ type commands struct {
 	Backup   backupCmd   `cmd:""`
 	Restore  restoreCmd  `cmd:""`
 	User     userCmd     `cmd:""`
+	Tally    tallyCmd    `cmd:""`
 	Unit     unitCmd     `cmd:""`
 	Token    tokenCmd    `cmd:""`
 	Config   configCmd   `cmd:""`

@@ -52,8 +52,9 @@ type matrixWorld struct {
 	draft     project // in 谋划, without what 部署 needs
 	pending   project // waits for an answer that would not hold any more
 	cancelled project
-	list      twoMonths // archived, with the cancelled project on it
-	need      asked     // accepted into the draft, and its proposer has been told
+	list      twoMonths        // archived, with the cancelled project on it
+	need      asked            // accepted into the draft, and its proposer has been told
+	tally     engine.TallyYear // of somebody at the unit
 	evidence  string
 	entry     string // the newest about the cancelled project
 	proposal  string // a score sheet that waits
@@ -117,6 +118,7 @@ func newMatrixWorld(t *testing.T, db *storage.DB) *matrixWorld {
 	h.onList(&w.list, "leader", "POST", "/closing", map[string]any{"note": "关账"})
 	h.want(201, "", "second", "POST", "/api/v1/needs", need("b1", "自习室太暗", "proposer", "second")).into(t, &w.need)
 	h.onNeed(&w.need, "second", "/acceptance", map[string]any{"project": w.draft.ID})
+	w.tally = h.tallied(w.users["resident"].ID)
 	source, _ := workflows.SheetSource("jiamusi")
 	s, err := h.engine.ProposeSheet(t.Context(), operator, engine.NewSheet{Sheet: "jiamusi", Number: 1, Source: source, From: calendar.MustDate("2027-01-01"), Note: "按件计分"})
 	if err != nil {
@@ -142,6 +144,20 @@ func newMatrixWorld(t *testing.T, db *storage.DB) *matrixWorld {
 		}
 	}
 	return w
+}
+
+// tallied puts somebody on a unit's roll of a yearly count.
+func (h *house) tallied(user engine.UserID) engine.TallyYear {
+	h.t.Helper()
+	rule := workflows.Tallies()[0]
+	if err := h.engine.EnableTally(h.t.Context(), operator, rule); err != nil {
+		h.t.Fatal(err)
+	}
+	y, err := h.engine.EnrolMember(h.t.Context(), operator, rule.ID, h.units["b1"], user, 2026)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return y
 }
 
 // The address of a calendar is a key: whether it opens anything or not, it stands in no log.
@@ -179,6 +195,7 @@ var consoleActs = map[string][]string{
 	"/projects/": {"submit", "approve", "return", "withdraw", "acknowledge", "milestones", "tick", "report", "extend", "urge", "verify", "survey", "object", "answer", "summarize", "statement", "mark", "unmark", "find_false", "lift_finding"},
 	"/lists/":    {"put", "take", "place", "publish", "reconcile", "close"},
 	"/scores/":   {"adopt", "reject", "withdraw"},
+	"/tally/":    {"enter", "confirm", "decline", "withdraw", "strike"},
 	"/needs/":    {"accept", "accept_into", "decline", "merge", "edit", "tell"},
 }
 
@@ -191,6 +208,9 @@ func (w *matrixWorld) ask(who, method, template string) string {
 	}
 	if strings.Contains(template, "/needs/:id") {
 		id, version = w.need.ID, w.need.Version
+	}
+	if strings.Contains(template, "/tally/:id") {
+		id, version = string(w.tally.ID), w.tally.Version
 	}
 	if strings.Contains(template, "sheet") {
 		version = 1
@@ -247,7 +267,7 @@ func (w *matrixWorld) ask(who, method, template string) string {
 
 // shows tells whether an answer has one of the projects in it, the list that it stands on, or its evidence.
 func (w *matrixWorld) shows(body string) bool {
-	return slices.ContainsFunc([]string{w.draft.ID, w.draft.Number, w.pending.ID, w.pending.Number, w.cancelled.ID, w.cancelled.Number, w.list.ID, w.need.ID, w.evidence},
+	return slices.ContainsFunc([]string{w.draft.ID, w.draft.Number, w.pending.ID, w.pending.Number, w.cancelled.ID, w.cancelled.Number, w.list.ID, w.need.ID, string(w.tally.ID), w.evidence},
 		func(s string) bool { return strings.Contains(body, s) }) || strings.HasPrefix(body, "%PDF")
 }
 
@@ -327,6 +347,12 @@ func (w *matrixWorld) page(who, method, path string, p project) answer {
 		fields.Set("unit", string(w.units["b1"].ID))
 		fields.Set("project", w.draft.Number)
 		fields.Set("into", w.need.ID)
+	}
+	if strings.HasPrefix(path, "/tally") { // on the roll already, and no day of the year
+		for k, x := range map[string]string{"act": "enrol", "tally": w.tally.Tally, "user": string(w.tally.UserID), "unit": string(w.tally.UnitID),
+			"year": fmt.Sprint(w.tally.Year), "category": "lecture", "day": "2099-01-01", "hours": "1", "record": "r9", "records": "r9", "version": "9"} {
+			fields.Set(k, x)
+		}
 	}
 	if strings.Contains(path, "/sheets/") {
 		fields.Set("version", "1")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Tallies lists the yearly counts that were ever switched on, by id.
@@ -202,7 +203,7 @@ func (e *Engine) enrols(who Actor, path string) (authority, error) {
 
 // StrikeMember takes a member off a branch's roll, with the reason: they left, or were never in it.
 func (e *Engine) StrikeMember(ctx context.Context, who Actor, id TallyYearID, base int64, note string) (TallyYear, error) {
-	return e.onTallyYear(ctx, who, id, base, "strike_member", func(y *TallyYear) (authority, map[string]any, error) {
+	return e.onTallyYear(ctx, who, id, base, "strike_member", note, func(y *TallyYear) (authority, map[string]any, error) {
 		as, err := authorityAt(who, y.UnitPath, tallyPolicy["strike_member"])
 		if err != nil {
 			return as, nil, err
@@ -214,7 +215,7 @@ func (e *Engine) StrikeMember(ctx context.Context, who Actor, id TallyYearID, ba
 
 // EnterHours enters things that a member did. They count once somebody else has confirmed them.
 func (e *Engine) EnterHours(ctx context.Context, who Actor, id TallyYearID, base int64, drafts ...TallyDraft) (TallyYear, error) {
-	return e.onTallyYear(ctx, who, id, base, "enter_hours", func(y *TallyYear) (authority, map[string]any, error) {
+	return e.onTallyYear(ctx, who, id, base, "enter_hours", "", func(y *TallyYear) (authority, map[string]any, error) {
 		t, err := e.TheTally(ctx, y.Tally)
 		if err != nil {
 			return authority{}, nil, err
@@ -267,73 +268,82 @@ func (e *Engine) WithdrawHours(ctx context.Context, who Actor, id TallyYearID, b
 }
 
 func (e *Engine) decideHours(ctx context.Context, who Actor, id TallyYearID, base int64, action string, records []string, note string) (TallyYear, error) {
-	return e.onTallyYear(ctx, who, id, base, action, func(y *TallyYear) (authority, map[string]any, error) {
+	return e.onTallyYear(ctx, who, id, base, action, note, func(y *TallyYear) (authority, map[string]any, error) {
 		var as authority
 		var err error
 		if len(records) == 0 {
-			return as, nil, invalid("records", "field.empty")
-		}
-		if action != tallyConfirm {
-			if note, err = reason(note); err != nil {
-				return as, nil, err
+			if _, err = y.mayMove(who, &TallyRecord{}, action); err == nil {
+				err = invalid("records", "field.empty")
 			}
+			return as, nil, err
 		}
+		said := note
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(records))) {
 			r, ok := y.Records[id]
-			if !ok {
-				return as, nil, notFound("tally.unknown_record", "id", id)
-			}
-			if as, err = y.move(who, &r, action); err != nil {
+			if as, err = y.mayMove(who, &r, action); err != nil {
 				return as, nil, err
 			}
-			r.Reason, r.DecidedBy, r.DecidedAt = note, who.ID, at(e.now())
+			if !ok {
+				return as, nil, invalid("record", "tally.unknown_record", "id", id)
+			}
+			if action != tallyConfirm {
+				if said, err = reason(note); err != nil {
+					return as, nil, err
+				}
+			}
+			if err = r.step(action); err != nil {
+				return as, nil, err
+			}
+			r.Reason, r.DecidedBy, r.DecidedAt = said, who.ID, at(e.now())
 			y.Records[id] = r
 		}
 		return as, map[string]any{"records": records}, nil
 	})
 }
 
-// move moves a record over an event of its machine, if the actor may.
-func (y *TallyYear) move(who Actor, r *TallyRecord, action string) (authority, error) {
-	as, err := authority{}, error(nil)
+// mayMove finds by what right the actor does something about a record.
+func (y *TallyYear) mayMove(who Actor, r *TallyRecord, action string) (authority, error) {
 	if action == tallyWithdraw {
-		as, err = y.mayWithdraw(who, r)
-	} else if as, err = authorityAt(who, y.UnitPath, tallyPolicy[action]); err == nil {
+		return y.mayWithdraw(who, r)
+	}
+	as, err := authorityAt(who, y.UnitPath, tallyPolicy[action])
+	if err == nil {
 		err = y.decides(who, r)
 	}
-	if err != nil {
-		return as, err
-	}
-	to, ok := nextState(string(r.State), action, tallyMoves)
+	return as, err
+}
+
+// step moves the record over an event of its machine.
+func (r *TallyRecord) step(event string) error {
+	to, ok := nextState(string(r.State), event, tallyMoves)
 	if !ok {
-		return as, blocked("tally.not_now", "state", r.State)
+		return blocked("tally.not_now", "state", r.State)
 	}
 	r.State = TallyState(to)
-	return as, nil
+	return nil
 }
 
 // onTallyYear carries out an act on a member's year at the version that the actor saw.
-func (e *Engine) onTallyYear(ctx context.Context, who Actor, id TallyYearID, base int64, action string, do func(y *TallyYear) (authority, map[string]any, error)) (TallyYear, error) {
+func (e *Engine) onTallyYear(ctx context.Context, who Actor, id TallyYearID, base int64, action, note string, do func(y *TallyYear) (authority, map[string]any, error)) (TallyYear, error) {
 	before, err := e.TheTallyYear(ctx, who, id)
 	if err != nil {
 		return TallyYear{}, err
 	}
-	if base != before.Version {
-		return before, &Error{Kind: Stale, Key: "tally.stale", Args: map[string]any{"base": base, "version": before.Version}}
-	}
-	a := tallyAct{e: e, who: who}
+	a := tallyAct{e: e, who: who, note: strings.TrimSpace(note)}
 	if a.end, err = e.tail(ctx, before.Subject()); err != nil {
 		return before, err
 	}
 	next := before.clone()
 	as, data, err := do(&next)
-	if err == nil && before.Struck != "" {
+	switch {
+	case KindOf(err) == Denied: // before anything that only who may act needs to know
+		e.refused(ctx, who, action, before.Subject(), before.UnitID, err)
+	case base != before.Version:
+		err = &Error{Kind: Stale, Key: "tally.stale", Args: map[string]any{"base": base, "version": before.Version}}
+	case err == nil && before.Struck != "":
 		err = blocked("tally.struck")
 	}
 	if err != nil {
-		if KindOf(err) == Denied {
-			e.refused(ctx, who, action, before.Subject(), before.UnitID, err)
-		}
 		return before, err
 	}
 	if err := a.step(as, action, &before, &next, data); err != nil {

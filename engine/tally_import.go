@@ -18,10 +18,11 @@ func (y *TallyYear) clone() TallyYear {
 
 // tallyAct collects what an act on members' years writes.
 type tallyAct struct {
-	e   *Engine
-	who Actor
-	end tail // of the chain of the year at hand
-	out []Record
+	e    *Engine
+	who  Actor
+	note string // why, in the words of the entry
+	end  tail   // of the chain of the year at hand
+	out  []Record
 }
 
 // load finds a member's year, nil if there is none, and the end of its chain.
@@ -66,7 +67,7 @@ func (a *tallyAct) step(as authority, action string, before, after *TallyYear, d
 		old = before
 	}
 	r, err := a.e.sealAfter(a.who, &a.end, after.Subject(), action, old, func(r *Record) (any, map[string]any) {
-		r.TallyYear, r.Guard.Open = &next, before == nil
+		r.TallyYear, r.Guard.Open, r.Entry.Note = &next, before == nil, a.note
 		return next, r.under(as, after.UnitID, after.UnitPath, data)
 	})
 	a.out = append(a.out, r)

@@ -295,7 +295,7 @@ func TestTalliesEqualAnIndependentRecount(t *testing.T) {
 			switch rng.IntN(5) {
 			case 0, 1:
 				d := drafted(h.rule.Categories[rng.IntN(4)].ID, "2026-05-01", rng.IntN(300))
-				d.Day, d.Note = d.Day.AddDays(i % 100), fmt.Sprint(i)
+				d.Day, d.Note = d.Day.AddDays(i%100), fmt.Sprint(i)
 				want = who.ID == y.UserID || in("secretary")
 				if next, err = h.e.EnterHours(ctx, who, y.ID, y.Version, d); err == nil {
 					book[fmt.Sprint(n, "r", next.Serial)] = &record{d.Category, "entered", d.Minutes, who.ID, y.UserID}

@@ -130,6 +130,7 @@ type navGroup struct {
 type navItem struct {
 	Href, Icon, Title, Short string
 	Current, Todo            bool
+	Tally                    bool          // where a yearly count is switched on, and for who may do that
 	Board                    bool          // where the site has switched the public board on
 	Create                   bool          // for those who may create, and not at the bottom of a phone
 	Count                    string        // where the number beside it comes from
@@ -154,6 +155,7 @@ var navigation = []struct {
 		{Href: "/needs", Icon: "speakerphone", Title: "console.nav.needs", Short: "console.nav.needs", Roles: []engine.Role{engine.Secretary, engine.Supervisor, engine.Leader, engine.Inspector}},
 		{Href: "/lists", Icon: "list-check", Title: "console.nav.lists", Short: "console.nav.lists_short"},
 		{Href: "/yearly", Icon: "git-merge", Title: "console.nav.yearly", Short: "console.nav.yearly", Roles: []engine.Role{engine.Secretary, engine.Supervisor, engine.Leader, engine.Inspector}},
+		{Href: "/tally", Icon: "checks", Title: "console.nav.tally", Short: "console.nav.tally", Tally: true, Aside: true},
 		{Href: "/marks", Icon: "bookmark-plus", Title: "console.nav.marks", Short: "console.nav.marks", Roles: []engine.Role{engine.Secretary, engine.Supervisor, engine.Leader, engine.Inspector}},
 		{Href: "/board", Icon: "eye", Title: "console.nav.board", Short: "console.nav.board", Roles: engine.Roles, Board: true},
 		{Href: "/import", Icon: "file-spreadsheet", Title: "console.nav.import", Short: "console.nav.import", Create: true}}},
@@ -181,7 +183,7 @@ func (c *Console) frame(v *visit, title string, main any) frame {
 		for _, g := range navigation {
 			group := navGroup{Title: v.t(g.title)}
 			for _, item := range g.items {
-				if item.Create && !f.CanCreate || item.Board && !c.Board || !v.holds(item.Roles) {
+				if item.Create && !f.CanCreate || item.Board && !c.Board || item.Tally && !c.tallied(v) || !v.holds(item.Roles) {
 					continue
 				}
 				item.Title, item.Short = v.t(item.Title), v.t(item.Short)

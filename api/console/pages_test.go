@@ -255,6 +255,8 @@ var emptyViews = map[string]any{
 	"sheets":          sheetsView{},
 	"sheet":           sheetRow{},
 	"sign_in":         signInView{},
+	"tally":           tallyView{Empty: &emptyView{}},
+	"tally_year":      tallyYearView{},
 	"todo":            todoView{},
 	"totp":            totpView{},
 	"trail":           trailView{},

@@ -52,7 +52,7 @@ func (x *team) examples() map[string]string {
 		"/lists/:id/carry/:project": list + "/carry/" + string(running.Order()[0]), "/workflows/:workflow": "/workflows/shishi",
 		"/scores/:unit": "/scores/" + string(h.unit("csxy")), "/scores/sheets/:sheet": "/scores/sheets/" + h.proposal(),
 		"/units/:unit": "/units/" + string(h.unit("csxy")), "/people/:user": "/people/" + string(h.users["zhou"].ID), "/people/:user/leave": "/people/" + string(h.users["zhou"].ID) + "/leave",
-		"/needs/:id": "/needs/" + h.need(), "/board/:id": "/board/" + string(running.ID), "/r/:token": h.link(busy)}
+		"/needs/:id": "/needs/" + h.need(), "/tally/:id": "/tally/" + h.tallied(), "/board/:id": "/board/" + string(running.ID), "/r/:token": h.link(busy)}
 }
 
 // lists are the college's: the one that is being reconciled, and the next.
@@ -83,6 +83,28 @@ func (h *house) need() string {
 		h.t.Fatalf("%d needs, %v", len(page.Items), err)
 	}
 	return string(page.Items[0].ID)
+}
+
+// tallied is the id of a member's year under a yearly count, with a record that waits to be confirmed.
+func (h *house) tallied() string {
+	h.t.Helper()
+	ctx, rule := context.Background(), workflows.Tallies()[0]
+	if err := h.engine.EnableTally(ctx, engine.Operator(), rule); err != nil {
+		h.t.Fatal(err)
+	}
+	unit, err := h.engine.Unit(ctx, "jsj-1")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	today := calendar.DateOf(h.engine.Now(), h.engine.Site.Location)
+	y, err := h.engine.EnrolMember(ctx, h.actor(h.users["wu"].ID), rule.ID, unit, h.users["chen"].ID, today.Year())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if y, err = h.engine.EnterHours(ctx, h.actor(h.users["chen"].ID), y.ID, y.Version, engine.TallyDraft{Category: "lecture", Day: today, Minutes: 90, Note: "三号楼"}); err != nil {
+		h.t.Fatal(err)
+	}
+	return string(y.ID)
 }
 
 // settled is the id of one that an item takes up, with another merged into it.
