@@ -151,7 +151,7 @@ func (sv *server) prepare(ctx context.Context) error {
 		Ways: ways(c), PublicURL: c.PublicURL}); err != nil {
 		return err
 	}
-	pages := &console.Options{Live: sv.hub, PublicURL: c.PublicURL, Tray: evidence, Door: sv.door, Views: sv.db, Verify: verification(sv.db, c.Signing, c.Files), Compare: compare, Site: c.Organisation, Board: c.Board || sv.demo != nil, Now: now}
+	pages := &console.Options{Live: sv.hub, PublicURL: c.PublicURL, Tray: evidence, Door: sv.door, Views: sv.db, Verify: verification(sv.db, c.Signing, c.Files), Compare: compare, Tallies: workflows.Tallies(), Site: c.Organisation, Board: c.Board || sv.demo != nil, Now: now}
 	if sv.demo != nil {
 		pages.Seats = chairs{sv.door, sv.engine, sv.demo}
 	}

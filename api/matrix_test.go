@@ -209,7 +209,7 @@ func (w *matrixWorld) ask(who, method, template string) string {
 	if strings.Contains(template, "/needs/:id") {
 		id, version = w.need.ID, w.need.Version
 	}
-	if strings.Contains(template, "/tally/:id") {
+	if strings.Contains(template, "/tally/:id") || strings.Contains(template, "/tally-years/:id") {
 		id, version = string(w.tally.ID), w.tally.Version
 	}
 	if strings.Contains(template, "sheet") {
@@ -232,6 +232,9 @@ func (w *matrixWorld) ask(who, method, template string) string {
 		}
 		if strings.HasSuffix(template, "/simulation") {
 			path += "?start=2026-09-24"
+		}
+		if template == "/api/v1/tally-years" && method == "GET" {
+			path += "?tally=" + w.tally.Tally
 		}
 		if strings.HasSuffix(template, "/workdays") {
 			path += "?from=2026-09-24&days=3"
@@ -291,6 +294,16 @@ func (w *matrixWorld) apiBody(method, template string) any {
 		return map[string]any{"source": string(source), "from": "2026-12-31", "note": w.notWords}
 	case strings.HasPrefix(template, "/api/v1/sheet-proposals/"):
 		return map[string]any{"note": w.notWords}
+	case template == "/api/v1/tally-years":
+		return map[string]any{"tally": w.tally.Tally, "member": "resident", "unit": "b1", "year": w.tally.Year} // on the roll already
+	case strings.HasSuffix(template, "/confirmation"):
+		return map[string]any{"records": []string{"r9"}}
+	case strings.HasSuffix(template, "/records"):
+		return map[string]any{"category": "lecture", "day": "2099-01-01", "minutes": 1}
+	case strings.HasSuffix(template, "/striking"):
+		return map[string]any{"note": w.notWords}
+	case strings.HasPrefix(template, "/api/v1/tally-years/"):
+		return map[string]any{"record": "r9", "note": w.notWords}
 	case template == "/api/v1/needs":
 		return need("b1", w.notWords)
 	case template == "/api/v1/needs/:id":

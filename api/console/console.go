@@ -104,6 +104,8 @@ type Options struct {
 	// Exports takes ledgers, lists and units' years out.
 	Exports *layout.Desk
 	Offline bool // there is a page to save that verifies bundles, at /audit/verifier
+	// Tallies are the yearly counts that the product brings along; workflows.Tallies.
+	Tallies []engine.Tally
 	// ParseSheet reads a score sheet that somebody wants to try; its mistakes know their sentences.
 	ParseSheet func(name string, source []byte) (*score.Sheet, error)
 	Now        func() time.Time // nil: time.Now

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"bihuan/engine"
-	"bihuan/workflows"
 )
 
 // tallyView is the page of a yearly count: how many members of each branch are short, and who lacks what.
@@ -233,7 +232,7 @@ func (c *Console) tallyForms(v *visit, t *engine.Tally, year int) ([]form, error
 	if err != nil {
 		return nil, err
 	}
-	for _, x := range workflows.Tallies() {
+	for _, x := range c.Tallies {
 		if !slices.ContainsFunc(all, func(t engine.Tally) bool { return t.ID == x.ID }) {
 			all = append(all, x)
 		}
@@ -281,7 +280,7 @@ func (c *Console) doTally(v *visit) error {
 func (c *Console) enableTally(v *visit, id string) error {
 	t, err := c.Engine.TheTally(v.ctx, id)
 	if engine.KindOf(err) == engine.NotFound {
-		all := workflows.Tallies()
+		all := c.Tallies
 		i := slices.IndexFunc(all, func(t engine.Tally) bool { return t.ID == id })
 		if i < 0 {
 			return err

@@ -69,7 +69,7 @@ func recordIDs(y *engine.TallyYear) []string {
 
 func (c *Console) showTallyYear(v *visit, status int, y *engine.TallyYear, t *engine.Tally, forms []form, why *engine.Error) error {
 	count := c.tallyMember(v, t, y)
-	view := tallyYearView{Name: count.Name, Tally: t.Name.In(v.lang), Sub: t.Name.In(v.lang) + " · " + count.Unit + " · " + strconv.Itoa(y.Year), Back: tallyAt(t.ID, y.Year, ""),
+	view := tallyYearView{Name: count.Name, Tally: t.Name.In(v.lang), Sub: count.Unit + " · " + strconv.Itoa(y.Year), Back: tallyAt(t.ID, y.Year, ""),
 		Struck: y.Struck, Count: count, Forms: forms}
 	if why != nil {
 		view.Problem = why.In(v.lang)

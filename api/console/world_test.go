@@ -253,7 +253,7 @@ func build(dir string, withSeats bool) (*world, error) {
 		return nil, err
 	}
 	o := Options{Trail: storage.Trail{DB: db}, Notifier: notifier, Live: hub, Engine: e, Reader: db, Files: kept, Tray: kept, Door: fake, Views: db, Graph: workflows.Graph, Compare: compare, Now: e.Now,
-		Exports: &layout.Desk{Engine: e, Layouts: layouts, Site: "示例城市学院党委"}, Scores: score.NewDesk(e, db, e.Now, workflows.Sheets(), workflows.ParseSheet), ParseSheet: workflows.ParseSheet, Site: "示例城市学院党委",
+		Exports: &layout.Desk{Engine: e, Layouts: layouts, Site: "示例城市学院党委"}, Scores: score.NewDesk(e, db, e.Now, workflows.Sheets(), workflows.ParseSheet), ParseSheet: workflows.ParseSheet, Tallies: workflows.Tallies(), Site: "示例城市学院党委",
 		Verify: func(ctx context.Context, project engine.ProjectID, progress func(int64)) (Verification, error) {
 			r, err := db.Verify(ctx, storage.VerifyOptions{Project: project, Progress: progress})
 			out := Verification{Log: r.Log, Started: r.Started, Finished: r.Finished, Findings: r.Findings, More: r.More}

@@ -107,6 +107,7 @@ func Register(api huma.API, o Options) {
 	h.registerImports(api, op)
 	h.registerLists(api, op)
 	h.registerNeeds(api, op)
+	h.registerTallies(api, op)
 	h.registerPolls(api, op)
 	h.registerMarks(api, op)
 	h.registerFindings(api, op)

@@ -92,7 +92,7 @@ func build(t *testing.T, dir string, now time.Time, demo bool, ways ...func(url 
 		t.Fatal(err)
 	}
 	tell := notify.New(notify.Config{Told: hub.Tell, Engine: h.engine, Queue: h.db, Network: network, Language: "zh-CN"})
-	pages := &console.Options{Live: hub, Views: h.db, Tray: kept, Door: h.door, Board: true, Site: "示例城市学院党委", Compare: compare, Verify: h.verify}
+	pages := &console.Options{Live: hub, Views: h.db, Tray: kept, Door: h.door, Board: true, Site: "示例城市学院党委", Compare: compare, Tallies: workflows.Tallies(), Verify: h.verify}
 	if demo {
 		pages.Seats = seats{h.door}
 	}
