@@ -251,7 +251,8 @@ func (c *Console) doTally(v *visit) error {
 		return err
 	}
 	x := v.g.Request.PostForm
-	to, err := "/tally", error(nil)
+	to := "/tally"
+	var err error
 	switch id := x.Get("tally"); x.Get("act") {
 	case "enable":
 		err = c.enableTally(v, id)
