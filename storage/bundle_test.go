@@ -3,6 +3,7 @@ package storage_test
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"bihuan/engine"
 	"bihuan/engine/audit"
 	"bihuan/engine/audit/bundle"
 	"bihuan/engine/audit/merkle"
@@ -198,4 +200,46 @@ func TestBundleFlips(t *testing.T) {
 	if _, err := bundle.Verify(strings.NewReader("PK"), 2, bundle.Options{}); err == nil {
 		t.Error("nonsense is a bundle")
 	}
+}
+
+// TestInventedEntriesAreNotIntact: an entry that nothing proves is found where a checkpoint should have covered it, and a
+// part of a trail in which nothing is proved says that it cannot decide.
+func TestInventedEntriesAreNotIntact(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		x := newVault(t, db)
+		keys, err := merkle.ReadKeys(x.signing)
+		x.must(err)
+		x.now = x.now.Add(2 * time.Hour)
+		x.q = x.update(x.q, func(p *engine.Project) { p.Progress = 3 })
+		x.seal()
+		x.checkpoint()
+		part := x.export(storage.ExportOptions{Project: x.p.ID})
+		unproved := edited(t, part, "places.ndjson", func(b []byte) []byte { return bytes.Repeat([]byte("null\n"), bytes.Count(b, []byte("\n"))) })
+		r, err := bundle.Verify(bytes.NewReader(unproved), int64(len(unproved)), bundle.Options{Keys: keys})
+		x.must(err)
+		if len(r.Undecided) != 1 || len(r.Findings) != int(r.Checked.Entries) || r.Findings[0].Check != audit.CheckTime {
+			t.Errorf("undecided %v, findings %v", r.Undecided, r.Findings)
+		}
+		python(t, unproved, x.signing, 1)
+		other := edited(t, part, "manifest.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"project"`), []byte(`"nonsense"`), 1) })
+		if _, err := bundle.Verify(bytes.NewReader(other), int64(len(other)), bundle.Options{Keys: keys}); !errors.Is(err, bundle.ErrFormat) {
+			t.Errorf("a scope that there is not: %v", err)
+		}
+
+		// Appended with a date before the newest checkpoint, and not sealed yet.
+		now := x.now
+		x.now = now.Add(-time.Hour)
+		x.p = x.update(x.p, func(p *engine.Project) { p.Progress = 99 })
+		x.now = now
+		found := x.verify(true).Findings
+		for _, o := range []storage.ExportOptions{{}, {Project: x.p.ID}} {
+			b := x.export(o)
+			r, err := bundle.Verify(bytes.NewReader(b), int64(len(b)), bundle.Options{Keys: keys})
+			x.must(err)
+			if len(r.Findings) != 1 || r.Findings[0].Check != audit.CheckTime || len(found) != 1 || found[0].Check != audit.CheckTime {
+				t.Errorf("live: %v; bundle: %v", found, r.Findings)
+			}
+			python(t, b, x.signing, 1)
+		}
+	})
 }

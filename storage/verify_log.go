@@ -256,17 +256,20 @@ func (v *verifier) compareNode(n merkle.Node) {
 
 // place compares an entry with its place in the log.
 func (v *verifier) place(e *entryRow, idx *int64, leaf []byte, hash audit.Digest) {
+	note := func(check, detail string) {
+		v.found(audit.Finding{Subject: e.Subject, Seq: e.Seq, Entry: e.ID, Check: check, Detail: detail})
+	}
 	if idx == nil {
 		v.report.Checked.Unsealed++
 		if at := e.At; v.report.Oldest == nil || at.Before(*v.report.Oldest) {
 			v.report.Oldest = &at
 		}
+		if why := v.log.dates.Missing(e.At); why != "" {
+			note(audit.CheckTime, why)
+		}
 		return
 	}
 	v.log.sealed++
-	note := func(check, detail string) {
-		v.found(audit.Finding{Subject: e.Subject, Seq: e.Seq, Entry: e.ID, Check: check, Detail: detail})
-	}
 	if !bytes.Equal(leaf, hash[:]) {
 		note(merkle.CheckLeaf, fmt.Sprintf("the log has %x at place %d, the bytes hash to %s", leaf, *idx, hash))
 	}

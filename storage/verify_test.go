@@ -195,7 +195,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 			x.exec(fmt.Sprintf("DELETE FROM evidence WHERE id = '%s'", x.evidence.ID))
 		}, found{ofP, storage.CheckEvidence, "is gone"}},
 		{"evidence from nowhere", func(x *trail) {
-			x.exec(fmt.Sprintf("INSERT INTO evidence SELECT '%s', '%s', name, type, size, sha256, milestone, note, by_id, at FROM evidence", newID(), x.q.ID))
+			x.exec(fmt.Sprintf("INSERT INTO evidence (id, project_id, name, type, size, sha256, milestone, note, by_id, at) SELECT '%s', '%s', name, type, size, sha256, milestone, note, by_id, at FROM evidence", newID(), x.q.ID))
 		}, found{func(x *trail) string { return x.q.Subject() }, storage.CheckEvidence, "no entry tells"}},
 		{"the source of a definition", func(x *trail) {
 			x.exec("UPDATE definitions SET source = " + x.literal([]byte("id: other\n")))

@@ -143,6 +143,9 @@ func (v *verifier) place(e audit.Entry, subject string, hash audit.Digest, line 
 	}
 	if p == nil {
 		v.report.Checked.Unsealed++
+		if why := v.dates.Missing(e.At); why != "" && !e.At.IsZero() {
+			note(audit.CheckTime, "%s", why)
+		}
 		return nil
 	}
 	if p.Index < 0 || p.Index >= v.report.Manifest.Size {

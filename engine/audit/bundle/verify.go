@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"bihuan/engine/audit"
@@ -225,7 +226,7 @@ func (v *verifier) manifest() error {
 		return err
 	}
 	m := v.report.Manifest
-	if n != 1 || m.Format != Format || m.Entries < 0 || m.Size < 0 || m.Size > 1<<40 {
+	if n != 1 || m.Format != Format || !slices.Contains([]string{Everything, OneUnit, OneProject}, m.Scope) || m.Entries < 0 || m.Size < 0 || m.Size > 1<<40 {
 		return ErrFormat
 	}
 	return nil
@@ -320,6 +321,9 @@ func (v *verifier) log() error {
 		v.report.Checked.Leaves = check.Size()
 		v.found(check.Close()...)
 		return nil
+	}
+	if v.report.Checkpoint != nil && v.report.Checked.Proofs == 0 {
+		v.report.Undecided = append(v.report.Undecided, "no entry is proved to stand in the signed log")
 	}
 	proofs := map[int64][]audit.Digest{}
 	if err := each(v, consistencyName, func(c Consistency) { proofs[c.Size] = c.Proof }); err != nil {

@@ -137,6 +137,17 @@ func NewDates(points []Point) *Dates {
 	return d
 }
 
+// Missing tells why an entry that stands at no place in the log cannot have been decided when it says: "" if it can. Every
+// checkpoint covers what was decided before it.
+func (d *Dates) Missing(at time.Time) string {
+	i := len(d.sizes) - 1
+	if i < 0 || !d.times[i].After(at.Add(late)) {
+		return ""
+	}
+	return fmt.Sprintf("the entry is dated %s, but it does not stand in the log over which %s was signed at %s",
+		at.Format(time.RFC3339), d.names[i], d.times[i].Format(time.RFC3339))
+}
+
 // Backdated tells why an entry cannot have been decided when it says: "" if it can. It stands at a place that was empty
 // when a checkpoint was signed after that time.
 func (d *Dates) Backdated(index int64, at time.Time) string {

@@ -12,6 +12,7 @@ kept.
 """
 
 import base64
+import datetime
 import hashlib
 import importlib.util
 import json
@@ -123,6 +124,10 @@ def open_note(note, keys):
     return origin[len("bihuan/") :], int(size), base64.b64decode(root, validate=True), when[5:]
 
 
+def moment(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 # RFC 6962, section 2.1.
 
 
@@ -223,9 +228,9 @@ class Bundle:
     def __init__(self, path, keys, known):
         self.zip = zipfile.ZipFile(path)
         self.names = set(self.zip.namelist())
-        self.wrong, self.count = [], {}
+        self.wrong, self.count, self.times = [], {}, []
         self.manifest = json.loads(self.text("manifest.json"))
-        if self.manifest["format"] != "bihuan-bundle/1":
+        if self.manifest["format"] != "bihuan-bundle/1" or self.manifest["scope"] not in ("everything", "unit", "project"):
             raise ValueError("another format")
         self.keys = read_keys(keys if keys is not None else self.text("keys"))
         self.known = known
@@ -253,8 +258,9 @@ class Bundle:
             if not text:
                 continue
             try:
-                log, size, root, _ = open_note(text, self.keys)
+                log, size, root, when = open_note(text, self.keys)
                 points.append((name, size, root))
+                self.times.append(moment(when))
                 self.did("checkpoints")
                 if name == "the checkpoint":
                     signed = (size, root)
@@ -263,7 +269,8 @@ class Bundle:
             except ValueError as e:
                 self.note(f"{name}: {e}")
         for name, text in self.known:
-            _, size, root, _ = open_note(text, self.keys)
+            _, size, root, when = open_note(text, self.keys)
+            self.times.append(moment(when))
             points.append((name, size, root))
             if not self.whole and signed and size < signed[0]:
                 proof = [c for c in self.values("consistency.ndjson") if c["size"] == size]
@@ -273,6 +280,8 @@ class Bundle:
                 except ValueError as e:
                     self.note(f"{name}: {e}")
         leaves = self.entries(signed)
+        if not self.whole and not self.count.get("proofs"):
+            self.note("no entry is proved to stand in the signed log")
         if self.whole:
             tree, ends = Tree(), {0: Tree().root()}
             for i in range(len(leaves)):
@@ -339,6 +348,9 @@ class Bundle:
             leaf = bytes.fromhex(prev)
             if place is None:
                 self.did("unsealed")
+                # Every checkpoint covers what was decided before it; five minutes are for entries on their way.
+                if any(t > moment(e["at"]) + datetime.timedelta(minutes=5) for t in self.times):
+                    self.note(f"{subject} #{seq}: dated before a checkpoint that does not cover it")
             elif self.whole:
                 if place["index"] in leaves:
                     self.note(f"the place {place['index']} is taken twice")
