@@ -42,7 +42,10 @@ func keptNotes(name string) ([]storage.Known, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	notes := merkle.Cut(text)
+	notes, missed := merkle.Cut(text)
+	if missed > 0 && len(notes) > 0 {
+		return nil, line("verify.kept_missed", "file", name, "n", missed)
+	}
 	if len(notes) == 0 {
 		return []storage.Known{{Name: name, Note: text}}, nil
 	}

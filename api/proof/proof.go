@@ -120,8 +120,8 @@ func Known(text string) ([]merkle.Checkpoint, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	notes := merkle.Cut([]byte(text))
-	if len(notes) == 0 || len(notes) > maxKnown {
+	notes, missed := merkle.Cut([]byte(text))
+	if missed > 0 || len(notes) == 0 || len(notes) > maxKnown {
 		return nil, &engine.Error{Kind: engine.Invalid, Field: "known", Key: "proof.not_known", Args: map[string]any{"limit": maxKnown}}
 	}
 	out := make([]merkle.Checkpoint, len(notes))

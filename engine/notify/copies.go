@@ -71,7 +71,7 @@ func (h *house) keeps(u *engine.User) *engine.Channel {
 		if g.Role != engine.Inspector {
 			continue
 		}
-		if c := h.nearest(g.Path); c != nil && c.Settings.Hourly {
+		if c := h.nearestOf(g.Path, func(c *engine.Channel) bool { return c.Settings.Hourly }); c != nil {
 			return c
 		}
 	}

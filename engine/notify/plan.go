@@ -252,10 +252,15 @@ func (h *house) mail(plan *engine.Plan, notice *engine.Notice, path string, at t
 
 // nearest returns the mail channel whose unit is the closest at or above the path.
 func (h *house) nearest(path string) *engine.Channel {
+	return h.nearestOf(path, func(*engine.Channel) bool { return true })
+}
+
+// nearestOf is nearest among the channels that are like this.
+func (h *house) nearestOf(path string, like func(c *engine.Channel) bool) *engine.Channel {
 	var best *engine.Channel
 	for i := range h.channels {
 		c := &h.channels[i]
-		if c.Kind == engine.Mail && !c.Disabled && engine.Under(path, h.paths[c.UnitID]) && (best == nil || len(h.paths[c.UnitID]) > len(h.paths[best.UnitID])) {
+		if c.Kind == engine.Mail && !c.Disabled && like(c) && engine.Under(path, h.paths[c.UnitID]) && (best == nil || len(h.paths[c.UnitID]) > len(h.paths[best.UnitID])) {
 			best = c
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"syscall/js"
 
 	"bihuan/engine/audit"
@@ -53,7 +54,10 @@ func options(keys string, known js.Value) (opt bundle.Options, err error) {
 	}
 	for i := range known.Length() {
 		name, text := known.Index(i).Get("name").String(), []byte(known.Index(i).Get("text").String())
-		notes := merkle.Cut(text)
+		notes, missed := merkle.Cut(text)
+		if missed > 0 && len(notes) > 0 {
+			return opt, fmt.Errorf("%s: %d checkpoints in it cannot be read: keep each in a file of its own", name, missed)
+		}
 		if len(notes) == 0 {
 			notes = [][]byte{text} // for Kept to say what is wrong with it
 		}

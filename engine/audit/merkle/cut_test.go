@@ -42,8 +42,8 @@ func TestCut(t *testing.T) {
 		"saved as Unicode":             string(wide),
 	}
 	for name, text := range tests {
-		got := Cut([]byte(text))
-		if len(got) != 1 || !bytes.Equal(got[0], note) {
+		got, missed := Cut([]byte(text))
+		if len(got) != 1 || missed != 0 || !bytes.Equal(got[0], note) {
 			t.Errorf("%s: %q", name, got)
 			continue
 		}
@@ -51,11 +51,17 @@ func TestCut(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got := Cut([]byte("9 点\n" + n + "10 点\n" + n)); len(got) != 2 || !bytes.Equal(got[1], note) {
+	if got, _ := Cut([]byte("9 点\n" + n + "10 点\n" + n)); len(got) != 2 || !bytes.Equal(got[1], note) {
 		t.Errorf("of two there are %d", len(got))
 	}
+	for name, marred := range map[string]string{"line ends of a page": strings.ReplaceAll(n, "\n", "<br>\n"), "columns": strings.ReplaceAll(n, "\n", " | "),
+		"encoded for mail": strings.ReplaceAll(n, "=", "=3D"), "broken off": n[:len(n)-60]} {
+		if got, missed := Cut([]byte(n + "\n" + marred)); len(got) != 1 || missed != 1 {
+			t.Errorf("%s: %d found, %d missed", name, len(got), missed)
+		}
+	}
 	for _, text := range []string{"", "nonsense", "bihuan/", n[:len(n)/2], strings.ReplaceAll(n, "time ", "")} {
-		if got := Cut([]byte(text)); len(got) != 0 {
+		if got, _ := Cut([]byte(text)); len(got) != 0 {
 			t.Errorf("%q holds %q", text, got)
 		}
 	}
@@ -66,7 +72,8 @@ func TestCut(t *testing.T) {
 		}
 		changed := bytes.Clone(note)
 		changed[i] = map[bool]byte{true: '1', false: '2'}[c != '1']
-		for _, got := range Cut(changed) {
+		notes, _ := Cut(changed)
+		for _, got := range notes {
 			if _, err := Parse(got, keys); err == nil && !bytes.Equal(got, note) {
 				t.Errorf("with byte %d changed it is believed: %q", i, got)
 			}
