@@ -146,20 +146,6 @@ func newMatrixWorld(t *testing.T, db *storage.DB) *matrixWorld {
 	return w
 }
 
-// tallied puts somebody on a unit's roll of a yearly count.
-func (h *house) tallied(user engine.UserID) engine.TallyYear {
-	h.t.Helper()
-	rule := workflows.Tallies()[0]
-	if err := h.engine.EnableTally(h.t.Context(), operator, rule); err != nil {
-		h.t.Fatal(err)
-	}
-	y, err := h.engine.EnrolMember(h.t.Context(), operator, rule.ID, h.units["b1"], user, 2026)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return y
-}
-
 // The address of a calendar is a key: whether it opens anything or not, it stands in no log.
 func TestFeedAddressIsNotLogged(t *testing.T) {
 	w := newMatrixWorld(t, storagetest.Open(t, storage.SQLite))

@@ -3,7 +3,24 @@ package api_test
 import (
 	"fmt"
 	"testing"
+
+	"bihuan/engine"
+	"bihuan/workflows"
 )
+
+// tallied puts somebody on a unit's roll of a yearly count.
+func (h *house) tallied(user engine.UserID) engine.TallyYear {
+	h.t.Helper()
+	rule := workflows.Tallies()[0]
+	if err := h.engine.EnableTally(h.t.Context(), operator, rule); err != nil {
+		h.t.Fatal(err)
+	}
+	y, err := h.engine.EnrolMember(h.t.Context(), operator, rule.ID, h.units["b1"], user, 2026)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return y
+}
 
 // A member's year over HTTP: put on the roll, entered, confirmed by somebody else, taken back.
 func TestTalliesOverHTTP(t *testing.T) {

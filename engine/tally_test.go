@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -241,9 +242,9 @@ func TestATallyFromAFile(t *testing.T) {
 		"id: x\nname: {zh: 甲}\ncategories: []\nenter: [member]":                                               "tally.categories",
 		"id: x\nname: {zh: 甲}\ncategories: [{id: a, name: {zh: 一}}]\nenter: [member]\nsomething: else":        "workflow.unknown_key",
 	} {
-		_, err := workflows.ParseTally("x.yaml", []byte(text))
-		if m, ok := err.(workflows.Mistakes); !ok || len(m) != 1 || m[0].Key != key {
-			t.Errorf("%s: %v, want %s", text, err, key)
+		_, bad := workflows.ParseTally("x.yaml", []byte(text))
+		if m, ok := errors.AsType[workflows.Mistakes](bad); !ok || len(m) != 1 || m[0].Key != key {
+			t.Errorf("%s: %v, want %s", text, bad, key)
 		}
 	}
 }
