@@ -73,7 +73,8 @@ func TestCancelledFromTheShelf(t *testing.T) {
 	}
 	for _, who := range cast {
 		for _, o := range engine.ExplainCase(s.moment(who), &s.p) {
-			if o.Allowed {
+			// That evidence was false can be found for ever: what was claimed by it counted.
+			if o.Allowed && o.Act != "find_false" {
 				t.Errorf("%s may still %s %s", who.ID, o.Act, o.Transition)
 			}
 		}
