@@ -48,6 +48,7 @@ func full(p *engine.Project, owner, sponsor, assistant engine.UserID) {
 	p.Findings = map[string]engine.Finding{"f1": {Note: "n", Evidence: []engine.MarkProof{{}}, By: sponsor, At: *at(22), ConfirmedBy: owner, ConfirmedAt: *at(23)}}
 	p.Marks = map[string]engine.Mark{"k1": {Kind: "promote", By: sponsor, At: *at(21), Note: "n", Seq: 3, Head: "h", Evidence: []engine.MarkProof{{}}}}
 	p.Distinctions = ",promote,"
+	p.Materials = map[string]int{"report": 2}
 	p.StageDue, p.YellowAt, p.OrangeAt, p.RedAt, p.NextAt = at(14), at(15), at(16), at(17), at(18)
 	p.Waiting, p.CalendarUnknown = ",supervisor,leader,", true
 }

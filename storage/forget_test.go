@@ -15,6 +15,7 @@ func TestForgetKnowsEveryTable(t *testing.T) {
 		"tokens":      "names of tokens are in the trail; a closed account's open nothing",
 		"delegations": "in the trail, by ids",
 		"notices":     "about projects; the person by id",
+		"tally_years": "in the trail, by ids",
 	}
 	db := storagetest.Open(t, storage.SQLite)
 	tables := column(t, db, "SELECT DISTINCT m.name FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f.\"table\" = 'users'")
