@@ -11,6 +11,7 @@ import (
 	"bihuan/engine"
 	"bihuan/engine/audit/bundle"
 	"bihuan/engine/audit/merkle"
+	"bihuan/engine/message"
 	"bihuan/storage"
 )
 
@@ -151,6 +152,9 @@ func (x *auditVerifyCmd) verifyBundle(s *session) error {
 		return errors.Join(s.json(v), failure{code: code})
 	}
 	s.showFindings(v.Findings)
+	if v.OwnKeys {
+		s.print(message.Text(s.lang, "verifier.own_keys", nil))
+	}
 	for _, why := range r.Undecided {
 		s.say("verify.error", "why", why)
 	}

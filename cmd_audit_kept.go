@@ -21,6 +21,7 @@ const (
 	maxKeptFile  = 64 << 20
 	maxKeptUnzip = 1 << 30
 	maxKeptXML   = 64 << 20 // beyond it a part is read from a temporary file
+	maxKeptText  = 64 << 20 // of its first cells: they may all be one long text
 )
 
 // keptNotes returns the checkpoints in a file that somebody kept: the note as it was signed, a mail or anything else that
@@ -37,10 +38,17 @@ func keptNotes(name string) ([]storage.Known, error) {
 	if err != nil {
 		return nil, err
 	}
-	if bytes.HasPrefix(text, []byte("PK")) {
-		if text, err = workbookText(text); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
+	switch m, isMail := readMail(text); {
+	case bytes.HasPrefix(text, []byte("PK")):
+		text, err = workbookText(text)
+	case isMail:
+		text, err = mailText(m)
+	}
+	if errors.Is(err, errKeptLarge) {
+		return nil, line("verify.kept_large", "file", name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	notes, missed := merkle.Cut(text)
 	if missed > 0 && len(notes) > 0 {
@@ -58,6 +66,9 @@ func keptNotes(name string) ([]storage.Known, error) {
 	}
 	return out, nil
 }
+
+// errKeptLarge says that there is more in a file than anybody would keep.
+var errKeptLarge = errors.New("more text than is looked through")
 
 // workbookText returns the first cell of each row of a workbook's sheets, a line each.
 func workbookText(b []byte) ([]byte, error) {
@@ -81,6 +92,9 @@ func workbookText(b []byte) ([]byte, error) {
 				out.WriteString(cells[0])
 			}
 			out.WriteByte('\n')
+			if out.Len() > maxKeptText {
+				return nil, errors.Join(errKeptLarge, rows.Close())
+			}
 		}
 		if err := errors.Join(rows.Error(), rows.Close()); err != nil {
 			return nil, err

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/wneessen/go-mail"
 	"github.com/xuri/excelize/v2"
 
 	"bihuan/api/console"
@@ -60,9 +65,38 @@ func TestVerifyWhatWasKept(t *testing.T) {
 	for _, r := range rows[1:] {
 		copied.WriteString(strings.Join(r, "\t") + "\r\n")
 	}
-	mail := "提醒：暑期热水系统改造\n\n审计存证（保留本邮件，日后可凭此核对记录是否被改动）：\n" + strings.TrimSpace(note) + "\n\n在这里修改通知方式：\nhttps://example.edu/notices"
-	for name, kept := range map[string]string{"the note": file(t, "a.txt", note), "a mail": file(t, "b.txt", mail), "an answer to a mail": file(t, "c.txt", "> "+strings.ReplaceAll(mail, "\n", "\n> ")),
-		"lines out of a workbook": file(t, "d.txt", copied.String()), "a workbook": book, "many": file(t, "e.txt", mail+"\n"+note)} {
+	body := "提醒：暑期热水系统改造\n\n审计存证（保留本邮件，日后可凭此核对记录是否被改动）：\n" + strings.TrimSpace(note) + "\n\n在这里修改通知方式：\nhttps://example.edu/notices"
+	saved := func(encoding mail.Encoding, compose func(*mail.Msg)) string {
+		m := mail.NewMsg(mail.WithEncoding(encoding))
+		m.Subject("提醒：暑期热水系统改造")
+		compose(m)
+		var b bytes.Buffer
+		if err := errors.Join(m.From("loop@example.edu"), m.To("li@example.edu")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.WriteTo(&b); err != nil {
+			t.Fatal(err)
+		}
+		return file(t, "提醒.eml", b.String())
+	}
+	plain := func(m *mail.Msg) { m.SetBodyString(mail.TypeTextPlain, body) }
+	page := "<html><body><p>" + strings.ReplaceAll(html.EscapeString(body), "\n", "<br>\n") + "</p></body></html>"
+	passedOn := func(m *mail.Msg) {
+		inner, err := os.ReadFile(saved(mail.EncodingB64, plain))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.SetBodyString(mail.TypeTextPlain, "请留存")
+		if err := m.AttachReader("提醒.eml", bytes.NewReader(inner), mail.WithFileContentType("message/rfc822"), mail.WithFileEncoding(mail.NoEncoding)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, kept := range map[string]string{"the note": file(t, "a.txt", note), "a mail": file(t, "b.txt", body), "an answer to a mail": file(t, "c.txt", "> "+strings.ReplaceAll(body, "\n", "\n> ")),
+		"lines out of a workbook": file(t, "d.txt", copied.String()), "a workbook": book, "many": file(t, "e.txt", body+"\n"+note),
+		"a mail as it came": saved(mail.EncodingQP, plain), "in base64": saved(mail.EncodingB64, plain), "not encoded": saved(mail.NoEncoding, plain),
+		"as text and as a page": saved(mail.EncodingQP, func(m *mail.Msg) { plain(m); m.AddAlternativeString(mail.TypeTextHTML, page) }),
+		"as a page":             saved(mail.EncodingQP, func(m *mail.Msg) { m.SetBodyString(mail.TypeTextHTML, page) }),
+		"in another mail":       saved(mail.EncodingQP, passedOn)} {
 		a := call(t, nil, "audit", "verify", "--db", dsn, "--known", kept, "--json")
 		var v struct {
 			Verdict string
@@ -83,5 +117,23 @@ func TestVerifyWhatWasKept(t *testing.T) {
 		if a := call(t, nil, "audit", "verify", "--db", dsn, "--known", kept); a.code == verifyIntact {
 			t.Errorf("%s is believed:\n%s", name, a.out)
 		}
+	}
+}
+
+// TestKeptBomb: a small workbook in which every row has the same long text is not read to its end.
+func TestKeptBomb(t *testing.T) {
+	f := excelize.NewFile()
+	long := strings.Repeat("x", excelize.TotalCellChars)
+	for i := range maxKeptText/len(long) + 2 {
+		if err := f.SetCellStr("Sheet1", fmt.Sprintf("A%d", i+1), long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := filepath.Join(t.TempDir(), "bomb.xlsx")
+	if err := errors.Join(f.SaveAs(name), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keptNotes(name); err == nil || err.Error() != line("verify.kept_large", "file", name).Error() {
+		t.Errorf("%v", err)
 	}
 }

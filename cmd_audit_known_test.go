@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bihuan/engine/message"
 )
 
 // TestVerifyKnown: an inspector's copy of a checkpoint is what finds a database that was rolled back as a whole, its
@@ -81,8 +83,15 @@ func TestBundles(t *testing.T) {
 		for name, args := range map[string][]string{"all.zip": nil, "unit.zip": {"--unit", "dw"}} {
 			out := filepath.Join(dir, name)
 			must(t, append([]string{"audit", "export", "--db", dsn, "--out", out}, args...)...)
-			contains(t, must(t, "audit", "verify", "--key", public, "--lang", "en", out), "verdict: intact")
-			contains(t, must(t, "audit", "verify", "--json", out), `"verdict": "intact"`)
+			own := message.Text("en", "verifier.own_keys", nil)
+			said := must(t, "audit", "verify", "--key", public, "--lang", "en", out)
+			contains(t, said, "verdict: intact")
+			if strings.Contains(said, own) {
+				t.Errorf("with a key it is said that there is none:\n%s", said)
+			}
+			contains(t, must(t, "audit", "verify", "--lang", "en", out), "verdict: intact", own)
+			contains(t, must(t, "audit", "verify", "--json", out), `"verdict": "intact"`, `"own_keys": true`)
+			contains(t, must(t, "audit", "verify", "--json", "--key", public, out), `"own_keys": false`)
 			if a := call(t, nil, append([]string{"audit", "export", "--db", dsn, "--out", out}, args...)...); a.code == 0 {
 				t.Errorf("%s was written over", name)
 			}

@@ -49,13 +49,13 @@
   }
 
   // report shows what `bihuan audit verify` says of a bundle, in the same order: the verdict, why, and what was looked at.
-  function report(file, a, ownKeys) {
+  function report(file, a) {
     const cls = { intact: "g", tampered: "r", undecided: "y" }[a.verdict];
     const n = a.findings.length;
     const parts = [banner(cls, t(a.verdict, { n: number(n) }), t(a.verdict + "_detail"))];
     for (const why of a.undecided || []) parts.push(el("p", "banner y", why));
     if (a.error) parts.push(el("p", "banner y", t("broken_off", { why: a.error })));
-    if (ownKeys) parts.push(el("p", "banner n", t("own_keys")));
+    if (a.own_keys) parts.push(el("p", "banner n", t("own_keys")));
     if (n) parts.push(findings(a.findings));
     const m = a.manifest;
     const about = [[t("file"), file], ["SHA-256", a.sha256, "mono"]];
@@ -109,7 +109,7 @@
     await new Promise((done) => setTimeout(done, 50)); // for the browser to show that it is at work
     const a = JSON.parse(run(bytes, keys, known));
     if (a.usage) return show(() => out.replaceChildren(banner("y", t("undecided"), t("usage", { why: a.usage }))));
-    show(() => report(file.name, a, !key));
+    show(() => report(file.name, a));
   }
 
   form.addEventListener("submit", async (event) => {

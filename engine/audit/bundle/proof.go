@@ -54,12 +54,14 @@ func VerifyProof(b []byte, opt Options) (Report, error) {
 	}
 	r.Checked = Checked{Entries: 1, Subjects: 1, Proofs: 1, Checkpoints: 1, Known: int64(len(opt.Known))}
 	keys := opt.Keys
-	for i := 0; len(opt.Keys) == 0 && i < len(p.Keys); i++ {
-		k, err := merkle.ParseKeys(p.Keys[i])
-		if err != nil {
-			note(merkle.Subject, merkle.CheckSignature, "%v", err)
+	if r.OwnKeys = len(keys) == 0; r.OwnKeys {
+		for _, text := range p.Keys {
+			k, err := merkle.ParseKeys(text)
+			if err != nil {
+				note(merkle.Subject, merkle.CheckSignature, "%v", err)
+			}
+			keys = append(keys, k...)
 		}
-		keys = append(keys, k...)
 	}
 	e, err := audit.Parse([]byte(p.Entry))
 	if err != nil {

@@ -55,6 +55,7 @@ type Checked struct {
 type Report struct {
 	Manifest   Manifest           `json:"manifest"`
 	Checkpoint *merkle.Checkpoint `json:"checkpoint,omitempty"`
+	OwnKeys    bool               `json:"own_keys"` // signatures were compared with what the bundle brings: no key was given
 	Checked    Checked            `json:"checked"`
 	Findings   []audit.Finding    `json:"findings"`
 	Undecided  []string           `json:"undecided,omitempty"` // what the bundle does not say enough about
@@ -241,7 +242,7 @@ func (v *verifier) checkpoints() error {
 		return err
 	}
 	keys := v.opt.Keys
-	if len(keys) == 0 {
+	if v.report.OwnKeys = len(keys) == 0; v.report.OwnKeys {
 		if keys, err = merkle.ParseKeys(text); err != nil {
 			v.note(merkle.Subject, merkle.CheckSignature, "%v", err)
 		}
