@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -22,20 +21,9 @@ type found struct {
 // open finds the table and its head: that of the given mapping, else one of a remembered shape, else one whose headers
 // are recognised, else, for a person to look at, the row that looks most like a head.
 func open(data []byte, o Options) (*found, error) {
-	if len(data) > MaxFile {
-		return nil, fail(KeyFileTooLarge, 0, "limit", MaxFile>>20)
-	}
 	chosen := o.Sheet != ""
-	if m := o.Mapping; m != nil {
-		if m.Sheet != "" {
-			o.Sheet = m.Sheet
-		}
-		if o.Year == 0 {
-			o.Year = m.Year
-		}
-	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, fail(KeyEmpty, 0)
+	if m := o.Mapping; m != nil && m.Sheet != "" {
+		o.Sheet = m.Sheet
 	}
 	var best *found
 	var failed error
@@ -52,21 +40,8 @@ func open(data []byte, o Options) (*found, error) {
 		}
 		return f.mapping != nil || !f.guessed && o.Known == nil, nil
 	}
-	if bytes.HasPrefix(data, []byte("PK\x03\x04")) || bytes.HasPrefix(data, []byte("PK\x05\x06")) {
-		if err := eachSheet(data, o, take); err != nil {
-			return nil, err
-		}
-	} else {
-		if err := refuseForeign(data); err != nil {
-			return nil, err
-		}
-		t, err := readCSV(data, o)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := take(t, nil); err != nil {
-			return nil, err
-		}
+	if err := eachTable(data, o, take); err != nil {
+		return nil, err
 	}
 	switch {
 	case best != nil:

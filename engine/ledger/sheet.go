@@ -1,9 +1,6 @@
 package ledger
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
 // Sheet is a plain table out of a file: the texts under a header, and nothing guessed.
 type Sheet struct {
@@ -24,33 +21,14 @@ type SheetRow struct {
 // always an *Error.
 func ReadSheet(data []byte, o Options, is func(header []string) bool) (*Sheet, error) {
 	o = o.withDefaults()
-	if len(data) > MaxFile {
-		return nil, fail(KeyFileTooLarge, 0, "limit", MaxFile>>20)
-	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, fail(KeyEmpty, 0)
-	}
 	var out *Sheet
 	take := func(t *table, _ []string) (bool, error) {
 		var err error
 		out, err = t.under(is)
 		return out != nil, err
 	}
-	if bytes.HasPrefix(data, []byte("PK\x03\x04")) || bytes.HasPrefix(data, []byte("PK\x05\x06")) {
-		if err := eachSheet(data, o, take); err != nil {
-			return nil, err
-		}
-	} else {
-		if err := refuseForeign(data); err != nil {
-			return nil, err
-		}
-		t, err := readCSV(data, o)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := take(t, nil); err != nil {
-			return nil, err
-		}
+	if err := eachTable(data, o, take); err != nil {
+		return nil, err
 	}
 	if out == nil {
 		return nil, fail(KeyNoTableHeader, 0)

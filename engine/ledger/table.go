@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"slices"
 )
 
@@ -60,6 +61,29 @@ type table struct {
 	merges []area
 	hidden int      // rows that the workbook hides
 	others []string // visible sheets that are not read
+}
+
+// eachTable reads the tables of a file, a workbook's or the one of a CSV, until take has what it wants. sheets are a
+// workbook's visible ones. It tells the format by the content, and refuses what is no table.
+func eachTable(data []byte, o Options, take func(t *table, sheets []string) (done bool, err error)) error {
+	if len(data) > MaxFile {
+		return fail(KeyFileTooLarge, 0, "limit", MaxFile>>20)
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return fail(KeyEmpty, 0)
+	}
+	if bytes.HasPrefix(data, []byte("PK\x03\x04")) || bytes.HasPrefix(data, []byte("PK\x05\x06")) {
+		return eachSheet(data, o, take)
+	}
+	if err := refuseForeign(data); err != nil {
+		return err
+	}
+	t, err := readCSV(data, o)
+	if err != nil {
+		return err
+	}
+	_, err = take(t, nil)
+	return err
 }
 
 // index returns the position of the first row whose number is at least n.
