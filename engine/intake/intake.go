@@ -218,8 +218,7 @@ func (r *Report) settle(done engine.Imported, dry bool) {
 		for _, n := range x.Joined {
 			at[n] = x
 		}
-		x.Project, x.Known = done.Known[x.Row], false
-		_, x.Known = done.Known[x.Row]
+		x.Project, x.Known = done.Known[x.Row]
 	}
 	for _, row := range done.Reported {
 		at[row].Said.Reported = true

@@ -16,6 +16,7 @@ import (
 	"bihuan/engine"
 	"bihuan/engine/audit"
 	"bihuan/engine/intake"
+	"bihuan/engine/ledger"
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
 )
@@ -167,7 +168,33 @@ func (o office) everyCell(t *testing.T, file string, table [][]string, r *intake
 	t.Logf("%s: %d cells of %d items", file, cells, len(r.Items))
 }
 
-// TestFormulasGoInAndOutAsText: what looks like a formula in a CSV is text in an item.
+// TestAPlanIsKeptUnlessItsStepsSayAll: what a cell of milestones says beyond what becomes a milestone stays with the
+// item, and so do the texts of two columns of one kind, under the first one's header.
+func TestAPlanIsKeptUnlessItsStepsSayAll(t *testing.T) {
+	t.Parallel()
+	o := open(t, storagetest.Open(t, storage.SQLite))
+	long := strings.Repeat("逐栋排查", 30)
+	for plan, kept := range map[string]bool{"1.2026年10月8日前：招标；2.2026年10月20日前：完工": false, "由专班负责": true, "1.2026年10月8日前：招标；2.长期维护": true, "2026年10月8日前：" + long: true} {
+		l := o.ledger("序号,实事项目,里程碑,工作举措,备注,说明\n1,改造照明," + plan + ",2026年11月1日前验收,甲,乙\n")
+		l.Mapping = &ledger.Mapping{}
+		for header, f := range map[string]ledger.Field{"序号": ledger.Number, "实事项目": ledger.Title, "里程碑": ledger.Plan, "工作举措": ledger.Measures, "备注": ledger.Remark, "说明": ledger.Remark} {
+			l.Mapping.Columns = append(l.Mapping.Columns, ledger.MappedColumn{Header: header, Field: f})
+		}
+		r, err := intake.Preview(t.Context(), o.e, o.supervisor, l)
+		if err != nil || len(r.Problems) > 0 || len(r.Items) != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		d := r.Items[0].Draft
+		if (d.Extra["里程碑"] == plan) != kept || len(r.Items[0].Steps) == 0 {
+			t.Errorf("%s: kept %v, steps %+v", plan, d.Extra, r.Items[0].Steps)
+		}
+		if d.Extra["备注"] != "甲\n说明：乙" || d.Extra["说明"] != "" {
+			t.Errorf("two columns of remarks: %v", d.Extra)
+		}
+	}
+}
+
+// TestFormulasGoInAsText: what looks like a formula in a CSV is text in an item.
 func TestFormulasGoInAsText(t *testing.T) {
 	t.Parallel()
 	o := open(t, storagetest.Open(t, storage.SQLite))

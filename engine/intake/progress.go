@@ -158,9 +158,10 @@ func (m *mapping) progress(x *matcher, row *engine.ImportRow, r ledger.Row) *Pro
 		out.Done = strings.TrimPrefix(out.Done+"\n"+m.header[ledger.Outcome]+"："+s, "\n")
 	}
 	figure, header := r.Cells[ledger.Progress], m.header[ledger.Progress]
-	for h, s := range r.Other {
-		if rate.MatchString(fold(h)) {
-			figure, header = s, h
+	for _, c := range m.ledger.Columns { // of several shares the first: a preview and its import must read the same
+		if s := r.Other[c.Header]; s != "" && c.Field == "" && rate.MatchString(fold(c.Header)) {
+			figure, header = s, c.Header
+			break
 		}
 	}
 	if out.Done == "" && figure != "" {
@@ -223,14 +224,16 @@ func (m *mapping) kept(p *engine.Project, r ledger.Row) bool {
 func (m *mapping) rest(p *engine.Project, r ledger.Row, report engine.Report) string {
 	stored := []string{p.Title, p.Category, p.Target, p.Measures, report.Done, report.Problems, m.directory.name(p.UnitID)}
 	stored = append(append(stored, p.Assisting...), slices.Collect(maps.Values(p.Extra))...)
-	all := bare(strings.Join(stored, "\n"))
+	for i, s := range stored {
+		stored[i] = bare(s)
+	}
 	var out []string
 	for _, c := range m.ledger.Columns {
 		text := r.Other[c.Header]
 		if c.Field != "" {
 			text = r.Cells[c.Field]
 		}
-		if text != "" && !strings.Contains(all, bare(text)) {
+		if text != "" && !slices.ContainsFunc(stored, func(s string) bool { return strings.Contains(s, bare(text)) }) {
 			out = append(out, c.Header+"："+text)
 		}
 	}

@@ -147,6 +147,18 @@ func TestALaterLedgerReportsProgress(t *testing.T) {
 		if p := state()[0]; r.Reported() != 1 || p.Progress != 100 || p.Stage != "advance" {
 			t.Errorf("已完成: %d %% in %s", p.Progress, p.Stage)
 		}
+		// Of two shares the first counts, every time: what was shown is what is confirmed.
+		twice := intake.Ledger{File: "2022.csv", Kind: "tz", Unit: o.root, List: "2022-1",
+			Data: []byte("项目内容,进展情况,完成率,形象进度,进度（%）\n\"" + title + "\",二期开工,60%,70%,80%\n")}
+		shown, err := intake.Preview(ctx, o.e, o.supervisor, twice)
+		must(err)
+		for range 20 {
+			again, err := intake.Preview(ctx, o.e, o.supervisor, twice)
+			must(err)
+			if p := again.Items[0].Said.Percent; p != 60 || again.Plan != shown.Plan {
+				t.Fatalf("%d %% at one time, %d %% at another", shown.Items[0].Said.Percent, p)
+			}
+		}
 		// A long text is refused as a whole rather than cut.
 		long, err := intake.Take(ctx, o.e, o.supervisor, intake.Ledger{File: "2022.csv", Kind: "tz", Unit: o.root, List: "2022-1",
 			Data: []byte("项目内容,完成情况\n\"" + title + "\"," + strings.Repeat("长", 1001) + "\n")}, audit.Digest{})

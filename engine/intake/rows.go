@@ -53,7 +53,7 @@ func newMapping(ctx context.Context, e *engine.Engine, x Ledger, l *ledger.Ledge
 		}
 	}
 	for _, c := range l.Columns {
-		if c.Field != "" {
+		if c.Field != "" && m.header[c.Field] == "" { // of several columns the first, under which their texts are joined
 			m.header[c.Field] = c.Header
 		}
 	}
@@ -73,7 +73,7 @@ func (m *mapping) row(r ledger.Row) engine.ImportRow {
 	}
 	maps.Copy(d.Extra, r.Other)
 	for field, text := range r.Cells {
-		if !slices.Contains(fields, field) && (field != ledger.Plan || len(r.Steps) == 0) { // a plan that was read is the item's own
+		if !slices.Contains(fields, field) && (field != ledger.Plan || !told(text, r.Steps)) { // a plan that was read is the item's own
 			d.Extra[m.header[field]] = text
 		}
 	}
@@ -118,6 +118,16 @@ func (m *mapping) milestones(r ledger.Row) []engine.Milestone {
 		m.note(r.Number, ledger.Due, "intake.steps_late", r.Deadline.Text, "count", late, "date", r.Deadline.Date)
 	}
 	return out
+}
+
+// told reports whether the steps say all that the cell of a plan says, but for how its parts are numbered.
+func told(text string, steps []ledger.Step) bool {
+	rest := bare(text)
+	for _, s := range steps {
+		rest = strings.Replace(rest, bare(s.Deadline.Text), "", 1)
+		rest = strings.Replace(rest, bare(s.Title), "", 1)
+	}
+	return strings.Trim(rest, "0123456789") == ""
 }
 
 // person finds the one user of that name; otherwise the text is kept.
