@@ -334,7 +334,8 @@ func (n *Notifier) message(ctx context.Context, d *engine.Delivery) (Message, er
 		m.To = settings.Mail
 	}
 	if d.About == engine.AboutCheckpoint {
-		return m, n.copyOf(ctx, n.voice(words, &settings), &m)
+		err = n.copyOf(ctx, n.voice(words, &settings), &m)
+		return m, err
 	}
 	things, err := n.things(ctx, d)
 	if err != nil {
