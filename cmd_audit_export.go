@@ -69,13 +69,13 @@ func (x *auditExportCmd) write(ctx context.Context, s *session, db *storage.DB, 
 			opt.Known = append(opt.Known, k.Checkpoint)
 		}
 	}
-	out, err := os.OpenFile(x.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	var m bundle.Manifest
+	err := writeFile(x.Out, os.O_EXCL, func(f *os.File) (err error) {
+		m, err = db.Export(ctx, f, opt)
+		return errors.Join(err, f.Sync())
+	})
 	if err != nil {
 		return err
-	}
-	m, err := db.Export(ctx, out, opt)
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return errors.Join(err, os.Remove(x.Out))
 	}
 	said["scope"], said["entries"] = m.Scope, m.Entries
 	if err := e.Note(ctx, engine.Operator(), "export_trail_bundle", said); err != nil {
@@ -99,13 +99,12 @@ func (x *auditVerifierCmd) Run(_ context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(x.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	err = writeFile(x.Out, os.O_EXCL, func(f *os.File) error {
+		_, err := f.Write(page)
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	_, err = out.Write(page)
-	if err = errors.Join(err, out.Close()); err != nil {
-		return errors.Join(err, os.Remove(x.Out))
 	}
 	s.say("audit.verifier_written", "file", x.Out, "size", len(page))
 	return nil

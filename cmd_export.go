@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,16 +79,8 @@ func (s *session) export(ctx context.Context, x *toFile, id string, what func(e 
 		if err != nil {
 			return err
 		}
-		f, err := os.Create(x.Out)
-		if err != nil {
+		if err := writeFile(x.Out, os.O_TRUNC, func(f *os.File) error { return out.Write(ctx, f) }); err != nil {
 			return err
-		}
-		err = out.Write(ctx, f)
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
-		if err != nil {
-			return errors.Join(err, os.Remove(x.Out))
 		}
 		s.say("export.written", "file", x.Out, "rows", out.Rows)
 		return nil

@@ -97,14 +97,7 @@ func (x *scoreCmd) Run(ctx context.Context, s *session) error {
 func (x *scoreCmd) show(s *session, t, other *score.Table, note []byte) error {
 	switch {
 	case x.XLSX != "":
-		f, err := os.Create(x.XLSX)
-		if err != nil {
-			return err
-		}
-		err = console.WriteScores(f, s.lang, t, note)
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
+		err := writeFile(x.XLSX, os.O_TRUNC, func(f *os.File) error { return console.WriteScores(f, s.lang, t, note) })
 		if err == nil {
 			s.say("score.written", "file", x.XLSX)
 		}

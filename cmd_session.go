@@ -299,3 +299,20 @@ func whenever(e *engine.Engine, t *time.Time) string {
 	}
 	return when(e, *t)
 }
+
+// writeFile writes a file and leaves none where that fails. flag is os.O_EXCL for one that must not exist yet, which only
+// its owner may read, or os.O_TRUNC for one that may be replaced.
+func writeFile(name string, flag int, write func(*os.File) error) error {
+	mode := os.FileMode(0o600)
+	if flag == os.O_TRUNC {
+		mode = 0o666 // but for the user's mask, as everywhere
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|flag, mode)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
+}

@@ -204,21 +204,25 @@ func reckon(ctx context.Context, e *engine.Engine, t *engine.Tally, code string,
 	if err != nil {
 		return r, err
 	}
+	codes, err := unitCodes(ctx, e)
+	if err != nil {
+		return r, err
+	}
+	users, err := e.Store.Users(ctx)
+	if err != nil {
+		return r, err
+	}
+	logins := make(map[engine.UserID]string, len(users))
+	for _, u := range users {
+		logins[u.ID] = u.Login
+	}
 	for i := range years {
 		y := &years[i]
 		if y.Struck != "" {
 			continue
 		}
-		user, err := e.User(ctx, string(y.UserID))
-		if err != nil {
-			return r, err
-		}
-		at, err := e.Unit(ctx, string(y.UnitID))
-		if err != nil {
-			return r, err
-		}
 		c := t.Count(y)
-		r.Members = append(r.Members, tallyReckon{user.Login, at.Code, c.Times, c.Minutes, c.Waiting, c.ShortTimes, c.ShortMinutes})
+		r.Members = append(r.Members, tallyReckon{logins[y.UserID], codes[y.UnitID], c.Times, c.Minutes, c.Waiting, c.ShortTimes, c.ShortMinutes})
 		if c.Short() {
 			r.Short++
 		}

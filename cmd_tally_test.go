@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -11,26 +9,14 @@ import (
 // A table of what members did goes in after a dry run, once and no more, and the list says who is short.
 func TestTallyByTheCommandLine(t *testing.T) {
 	dsn := fresh(t)
-	dir := t.TempDir()
-	file := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	units := file("units.csv", "代码,名称,上级单位\nkc,课程党委,\nkc-1,第一支部,kc\n")
-	people := file("people.csv", "用户名,姓名\nlisi,李四\nwangwu,王五\n")
-	hours := file("hours.csv", "工号,支部,类别,日期,时长,活动内容\nlisi,kc-1,授课,2026年3月5日,1.5,党课\nlisi,,志愿服务,2026/4/1,2:20,\nwangwu,第一支部,,,,\n")
-	more := file("more.csv", "工号,支部,类别,日期,时长,活动内容\nlisi,kc-1,授课,2026-03-05,1.5,党课\nlisi,,义务劳动,2026.4.2,3,扫雪\n")
-	bad := file("bad.csv", "工号,支部,类别,日期,时长\nlisi,kc,授课,2026-03-06,1\nnobody,kc-1,授课,2026-03-06,1\nwangwu,,唱歌,2026-03-06,1\nwangwu,,授课,三月,1\nwangwu,,授课,2026-03-06,两小时\n")
-	own := file("own.yaml", "id: own\nname: {zh: 读书会}\ncategories: [{id: book, name: {zh: 读书}, min: 2}]\nenter: [secretary]\n")
-	wrong := file("wrong.yaml", "id: own\nname: {zh: 读书会}\ncategories:\n  - {id: book, name: {zh: 读书}, min: 999}\nenter: [secretary]\n")
-	for _, tt := range []struct {
-		args []string
-		code int
-		says string
-	}{
+	units := file(t, "units.csv", "代码,名称,上级单位\nkc,课程党委,\nkc-1,第一支部,kc\n")
+	people := file(t, "people.csv", "用户名,姓名\nlisi,李四\nwangwu,王五\n")
+	hours := file(t, "hours.csv", "工号,支部,类别,日期,时长,活动内容\nlisi,kc-1,授课,2026年3月5日,1.5,党课\nlisi,,志愿服务,2026/4/1,2:20,\nwangwu,第一支部,,,,\n")
+	more := file(t, "more.csv", "工号,支部,类别,日期,时长,活动内容\nlisi,kc-1,授课,2026-03-05,1.5,党课\nlisi,,义务劳动,2026.4.2,3,扫雪\n")
+	bad := file(t, "bad.csv", "工号,支部,类别,日期,时长\nlisi,kc,授课,2026-03-06,1\nnobody,kc-1,授课,2026-03-06,1\nwangwu,,唱歌,2026-03-06,1\nwangwu,,授课,三月,1\nwangwu,,授课,2026-03-06,两小时\n")
+	own := file(t, "own.yaml", "id: own\nname: {zh: 读书会}\ncategories: [{id: book, name: {zh: 读书}, min: 2}]\nenter: [secretary]\n")
+	wrong := file(t, "wrong.yaml", "id: own\nname: {zh: 读书会}\ncategories:\n  - {id: book, name: {zh: 读书}, min: 999}\nenter: [secretary]\n")
+	calls(t, dsn, []command{
 		{[]string{"unit", "import", units}, exitOK, ""},
 		{[]string{"user", "import", people}, exitOK, ""},
 		{[]string{"tally", "import", hours, "--year", "2026"}, exitFailed, "--tally"},
@@ -48,12 +34,7 @@ func TestTallyByTheCommandLine(t *testing.T) {
 		{[]string{"tally", "list", "--unit", "kc-1", "--year", "2026"}, exitFailed, "--tally"},
 		{[]string{"tally", "disable", "own"}, exitOK, "读书会"},
 		{[]string{"audit", "verify"}, exitOK, ""},
-	} {
-		a := call(t, nil, append(tt.args, "--db", dsn)...)
-		if a.code != tt.code || !strings.Contains(a.out+a.err, tt.says) {
-			t.Errorf("%v: exit %d, want %d with %q: %s%s", tt.args, a.code, tt.code, tt.says, a.out, a.err)
-		}
-	}
+	})
 	refused := call(t, nil, "tally", "import", bad, "--json", "--db", dsn)
 	for _, key := range []string{"user.unknown", "tally.elsewhere", "tally.category", "tally.day", "tally.hours"} {
 		if !strings.Contains(refused.out, `"`+key+`"`) {

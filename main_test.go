@@ -46,6 +46,24 @@ func file(t *testing.T, name, text string) string {
 	return path
 }
 
+// command is a command line on one database, with its exit code and what it says.
+type command struct {
+	args []string
+	code int
+	says string
+}
+
+// calls runs commands one behind the other.
+func calls(t *testing.T, dsn string, list []command) {
+	t.Helper()
+	for _, x := range list {
+		a := call(t, nil, append(x.args, "--db", dsn)...)
+		if a.code != x.code || !strings.Contains(a.out+a.err, x.says) {
+			t.Errorf("%v: exit %d, want %d with %q: %s%s", x.args, a.code, x.code, x.says, a.out, a.err)
+		}
+	}
+}
+
 // fresh makes a migrated SQLite database with the embedded definitions and one unit, 学校党委 (dw).
 func fresh(t *testing.T) (dsn string) {
 	t.Helper()
