@@ -112,8 +112,8 @@ type nearUnit struct {
 
 // Run imports a ledger: all of its items or none.
 func (x *importCmd) Run(ctx context.Context, s *session) error {
-	if x.Year != 0 && (x.Year < 1990 || x.Year > 2100) {
-		return misuse{line("usage.year", "year", x.Year)}
+	if err := sensibleYear(x.Year); err != nil {
+		return err
 	}
 	// What a large ledger becomes is held at once, because all of it is written or nothing. Collecting garbage more often
 	// near the limit keeps the process within what a small machine has.
@@ -132,12 +132,12 @@ func (x *importCmd) Run(ctx context.Context, s *session) error {
 		}
 		l := intake.Ledger{File: filepath.Base(x.File), Data: data, Kind: x.Kind, Unit: unit, Year: x.Year, List: x.List, Fresh: x.Fresh}
 		if x.asked() || x.ShowMapping {
-			r, err := x.recognise(ctx, e, l)
+			r, err := x.recognise(ctx, e, &l)
 			if err != nil {
 				return err
 			}
 			if x.ShowMapping {
-				return s.showMapping(r, x.Year, x.JSON)
+				return s.showMapping(r, l.Year, x.JSON)
 			}
 			l.Mapping = &r.Mapping
 		}
@@ -153,6 +153,14 @@ func (x *importCmd) Run(ctx context.Context, s *session) error {
 		}
 		return nil
 	})
+}
+
+// sensibleYear refuses a year that no ledger is of. 0 is none.
+func sensibleYear(year int) error {
+	if year != 0 && (year < 1990 || year > 2100) {
+		return misuse{line("usage.year", "year", year)}
+	}
+	return nil
 }
 
 // takeLedger imports a ledger as the operator, or with dry only says what an import would do.

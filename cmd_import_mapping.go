@@ -43,12 +43,16 @@ func (x *mappingFlags) asked() bool {
 	return len(x.Map) > 0 || x.Mapping != "" || x.Sheet != "" || x.Head != 0
 }
 
-// recognise tells how the flags want the ledger read.
-func (x *mappingFlags) recognise(ctx context.Context, e *engine.Engine, l intake.Ledger) (*intake.Recognition, error) {
+// recognise tells how the flags want the ledger read. A year in the file of the mapping becomes the ledger's where no
+// other is given.
+func (x *mappingFlags) recognise(ctx context.Context, e *engine.Engine, l *intake.Ledger) (*intake.Recognition, error) {
 	if x.Mapping != "" {
-		var err error
-		if l.Mapping, err = readMapping(x.Mapping); err != nil {
+		m, year, err := readMapping(x.Mapping)
+		if err != nil {
 			return nil, err
+		}
+		if l.Mapping = m; l.Year == 0 {
+			l.Year = year
 		}
 		if x.Sheet != "" {
 			l.Mapping.Sheet = x.Sheet
@@ -57,7 +61,7 @@ func (x *mappingFlags) recognise(ctx context.Context, e *engine.Engine, l intake
 			l.Mapping.Head = x.Head
 		}
 	}
-	r, err := intake.Recognise(ctx, e, engine.Operator(), l, x.Sheet, x.Head)
+	r, err := intake.Recognise(ctx, e, engine.Operator(), *l, x.Sheet, x.Head)
 	if err != nil {
 		return nil, err
 	}
@@ -73,27 +77,30 @@ func (x *mappingFlags) recognise(ctx context.Context, e *engine.Engine, l intake
 	return r, nil
 }
 
-// readMapping reads a file that --show-mapping has written, or somebody by hand.
-func readMapping(name string) (*ledger.Mapping, error) {
+// readMapping reads a file that --show-mapping has written, or somebody by hand, and the year in it.
+func readMapping(name string) (m *ledger.Mapping, year int, err error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() { _ = f.Close() }() // nothing was written
 	var in mappingFile
 	d := yaml.NewDecoder(f)
 	d.KnownFields(true)
 	if err := d.Decode(&in); err != nil || len(in.Columns) == 0 {
-		return nil, errors.Join(line("import.mapping_form", "file", name), err)
+		return nil, 0, errors.Join(line("import.mapping_form", "file", name), err)
 	}
-	out := &ledger.Mapping{Sheet: in.Sheet, Head: in.Head, Year: in.Year}
+	if err := sensibleYear(in.Year); err != nil {
+		return nil, 0, err
+	}
+	m = &ledger.Mapping{Sheet: in.Sheet, Head: in.Head}
 	for _, c := range in.Columns {
 		if c.Column == "" {
-			return nil, line("import.mapping_form", "file", name)
+			return nil, 0, line("import.mapping_form", "file", name)
 		}
-		out.Columns = append(out.Columns, ledger.MappedColumn{Header: c.Column, Field: ledger.Field(c.Field)})
+		m.Columns = append(m.Columns, ledger.MappedColumn{Header: c.Column, Field: ledger.Field(c.Field)})
 	}
-	return out, nil
+	return m, in.Year, nil
 }
 
 // showMapping writes what the columns would be read as, in the form in which it can be given back.

@@ -50,6 +50,7 @@ func TestImportMapping(t *testing.T) {
 		{"no title", "事项名称", 1, []string{"--mapping", columns, "--map", "要办啥=keep"}},
 		{"no such file", "none.yaml", 1, []string{"--mapping", filepath.Join(dir, "none.yaml")}},
 		{"a file of something else", "columns", 1, []string{"--mapping", june}},
+		{"a year that no ledger is of", "26", 2, []string{"--mapping", write("26.yaml", "year: 26\ncolumns: [{column: 要办啥, field: title}]\n")}},
 		{"no such row", "第 40 行", 1, []string{"--head", "40"}},
 	} {
 		if a := run(june, tt.more...); a.code != tt.code || !strings.Contains(a.out+a.err, tt.says) {
@@ -81,6 +82,15 @@ func TestImportMapping(t *testing.T) {
 	}
 	if a := run(july, "--fresh", "--map", "要办啥=title", "--dry-run"); a.code != 0 {
 		t.Errorf("with one word: exit %d, %s%s", a.code, a.out, a.err)
+	}
+	// A year in the file counts where nothing else tells one, and is shown again.
+	bare := write("某月.csv", "要办啥,到哪天\n换窗户,11月底前\n")
+	withYear := write("year.yaml", "year: 2027\ncolumns:\n  - {column: 要办啥, field: title}\n  - {column: 到哪天, field: deadline}\n")
+	if code, r := imported(t, dsn, bare, "--dry-run", "--mapping", withYear); code != 0 || r.Year != 2027 || r.Items[0].Deadline.String() != "2027-11-30" {
+		t.Errorf("with a year in the file: exit %d, %+v", code, r)
+	}
+	if a := run(bare, "--mapping", withYear, "--show-mapping"); a.code != 0 || !strings.Contains(a.out, "year: 2027") {
+		t.Errorf("exit %d, %s%s", a.code, a.out, a.err)
 	}
 	if a := call(t, nil, "audit", "verify", "--db", dsn); a.code != verifyIntact {
 		t.Errorf("verify: exit %d\n%s", a.code, a.out)

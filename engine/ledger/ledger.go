@@ -167,9 +167,6 @@ func Read(name string, data []byte, o Options) (*Ledger, error) {
 	if f.guessed {
 		return nil, noHeader(f.table)
 	}
-	if o.Mapping != nil && o.Year == 0 {
-		o.Year = o.Mapping.Year
-	}
 	return assemble(name, f, o)
 }
 

@@ -46,7 +46,6 @@ func (w Why) Sure() bool { return w == WhyGiven || w == WhyRemembered || w == Wh
 type Mapping struct {
 	Sheet   string // "" for CSV; where a person gives none, the first sheet on which it fits
 	Head    int    // 1-based row of the sheet, the first of a head of several; 0: the row with the columns' headers
-	Year    int    // in which bare months are read, if a person told; 0: inferred
 	Columns []MappedColumn
 }
 

@@ -43,7 +43,7 @@ func strange(t *testing.T, month string) []byte {
 
 // told is what a person says about it.
 func told() *Mapping {
-	return &Mapping{Sheet: "干活", Head: 4, Year: 2030, Columns: []MappedColumn{
+	return &Mapping{Sheet: "干活", Head: 4, Columns: []MappedColumn{
 		{Header: "#", Field: Number}, {Header: "要办啥", Field: Title}, {Header: "谁牵头", Field: Unit}, {Header: "到哪天", Field: Due},
 		{Header: "咋弄的", Field: Measures}, {Header: "帮手甲", Field: Assisting}, {Header: "帮手乙", Field: Assisting},
 		{Header: "6月弄到哪了", Field: Progress}, {Header: "内部编码", Field: Ignore},
@@ -67,7 +67,7 @@ func TestMapsAnUnfamiliarLedger(t *testing.T) {
 	if row := r.Rows[3]; row.Number != 4 || !strings.Contains(row.Text, "要办啥") {
 		t.Errorf("the fourth row is shown as %+v", row)
 	}
-	l, err := Read("x.xlsx", data, Options{Mapping: told()})
+	l, err := Read("x.xlsx", data, Options{Mapping: told(), Year: 2030})
 	must(t, err)
 	first, third := l.Rows[0], l.Rows[2]
 	if len(l.Rows) != 3 || first.Number != 5 || first.Cells[Title] != "修东门" || first.Deadline.Date.String() != "2030-12-31" ||

@@ -39,9 +39,6 @@ func Recognise(name string, data []byte, o Options) (*Recognition, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Mapping != nil && o.Year == 0 {
-		o.Year = o.Mapping.Year
-	}
 	out := &Recognition{Shape: shapeOf(f.head.texts), Certain: !f.guessed, Remembered: f.known, Sheets: f.sheets}
 	out.Sheet, out.Head = f.sheet, f.rows[f.head.row].number
 	for _, r := range f.rows[:min(headerRows, len(f.rows))] {
