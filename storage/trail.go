@@ -45,7 +45,7 @@ func (x Trail) Tile(ctx context.Context, level int, n int64, width int) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	if level > 6 || n > size>>merkle.Height || (n*merkle.Width+int64(width))<<(merkle.Height*level) > size {
+	if n > size>>merkle.Height || n*merkle.Width+int64(width) > size>>(merkle.Height*level) {
 		return nil, engine.ErrNotFound
 	}
 	return merkle.Tile(ctx, x.DB.Hashes(ctx), level, n, width)
