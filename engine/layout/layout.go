@@ -206,13 +206,13 @@ func onceNumber(name string) (int, bool) {
 
 // number finds a field of an item, and makes one for a column of imported ledgers.
 func (x *Layout) number(name string) (int, bool) {
-	i := slices.IndexFunc(x.fields, func(f field) bool { return f.id == name || f.zh == name })
-	if i >= 0 {
-		return i, true
+	heading, extra := strings.CutPrefix(strings.Replace(name, "：", ":", 1), extraPrefix)
+	if heading = strings.TrimSpace(heading); extra {
+		name = extraPrefix + heading
 	}
-	heading, ok := strings.CutPrefix(strings.ReplaceAll(name, "：", ":"), extraPrefix)
-	if heading = strings.TrimSpace(heading); !ok || heading == "" {
-		return -1, false
+	i := slices.IndexFunc(x.fields, func(f field) bool { return f.id == name || f.zh == name })
+	if i >= 0 || !extra || heading == "" {
+		return i, i >= 0
 	}
 	x.fields = append(x.fields, field{id: name, zh: name, each: func(r *row) any { return r.p.Extra[heading] }})
 	return len(x.fields) - 1, true

@@ -85,6 +85,24 @@ func TestExampleLayout(t *testing.T) {
 	}
 }
 
+// A column of imported ledgers that a layout has under another heading is not among the further ones again, however its
+// name is written.
+func TestOwnColumnsAreNotFurtherOnes(t *testing.T) {
+	for _, name := range []string{"{{其他:备注}}", "{{其他：备注}}", "{{其他: 备注}}"} {
+		all, err := Load(fstest.MapFS{"台账.xlsx": {Data: site(t, func(f *excelize.File) {
+			if err := f.SetCellStr("Sheet1", "D5", name); err != nil {
+				t.Fatal(err)
+			}
+		})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := all.Get(Ledger, "zh-CN"); !l.shows("备注") || l.shows("电话") {
+			t.Errorf("%s: shown %v, another %v", name, l.shows("备注"), l.shows("电话"))
+		}
+	}
+}
+
 func TestMistakesOfLayouts(t *testing.T) {
 	set := func(at, text string) func(f *excelize.File) {
 		return func(f *excelize.File) {
