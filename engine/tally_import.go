@@ -67,7 +67,7 @@ func (a *tallyAct) step(as authority, action string, before, after *TallyYear, d
 		old = before
 	}
 	r, err := a.e.sealAfter(a.who, &a.end, after.Subject(), action, old, func(r *Record) (any, map[string]any) {
-		r.TallyYear, r.Guard.Open, r.Entry.Note = &next, before == nil, a.note
+		r.TallyYear, r.Guard.Open, r.Entry.Note = &next, action == "enrol_member", a.note
 		return next, r.under(as, after.UnitID, after.UnitPath, data)
 	})
 	a.out = append(a.out, r)
@@ -197,10 +197,12 @@ func (x *tallyImport) year(ctx context.Context, key memberYear, rows []TallyRow)
 		}
 		return nil
 	}
-	as, err := x.t.mayEnter(x.who, &y)
-	if err != nil {
-		x.e.refused(ctx, x.who, "enter_hours", y.Subject(), y.UnitID, err)
-		return err
+	var as authority
+	if slices.ContainsFunc(rows, func(r TallyRow) bool { return !r.enrolsOnly() }) { // who keeps a roll need not enter hours
+		if as, err = x.t.mayEnter(x.who, &y); err != nil {
+			x.e.refused(ctx, x.who, "enter_hours", y.Subject(), y.UnitID, err)
+			return err
+		}
 	}
 	had, next := y, y.clone()
 	var ids []string

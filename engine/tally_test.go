@@ -167,6 +167,37 @@ func TestWhoReadsTallies(t *testing.T) {
 	}
 }
 
+// A roll alone is taken over by whoever keeps it, even where the rule lets others enter; with hours in the table it is not.
+func TestARollIsTakenOverByWhoeverKeepsIt(t *testing.T) {
+	h := counting(t, storagetest.Open(t, storage.SQLite))
+	ctx, supervisor := t.Context(), h.people["supervisor"]
+	roll := []engine.TallyRow{{Row: 2, Member: "owner", Unit: "b", Year: 2026}, {Row: 3, Member: "assistant", Unit: "b", Year: 2026}}
+	for i, want := range [][2]int{{2, 0}, {0, 2}} { // the second time both are known
+		done, err := h.e.ImportHours(ctx, supervisor, h.rule.ID, roll, nil, false)
+		h.succeeds(err)
+		if len(done.Problems) > 0 || len(done.Grants) != want[0] || len(done.Known) != want[1] {
+			t.Errorf("time %d: %+v", i+1, done)
+		}
+	}
+	roll[1].TallyDraft = drafted("labour", "2026-04-01", 60)
+	_, err := h.e.ImportHours(ctx, supervisor, h.rule.ID, roll, nil, false)
+	h.refuses(err, engine.Denied, "act.role")
+}
+
+// Nobody is put on the roll of a unit that was closed, whether or not they were struck off another before.
+func TestNobodyIsEnrolledAtAClosedUnit(t *testing.T) {
+	h := counting(t, storagetest.Open(t, storage.SQLite))
+	ctx := t.Context()
+	y := h.enrol("owner")
+	h.did(h.e.StrikeMember(ctx, h.people["secretary"], y.ID, y.Version, "转出组织关系"))
+	h.exec(`UPDATE units SET closed_at = '2026-08-01 00:00:00.000000+00:00' WHERE code = 'zz'`)
+	for _, login := range []string{"owner", "nobody"} {
+		if got, err := h.e.EnrolMember(ctx, h.people["elsewhere"], h.rule.ID, h.units["zz"], h.people[login].ID, 2026); err == nil {
+			t.Errorf("%s was enrolled: %+v", login, got)
+		}
+	}
+}
+
 func TestBadInputAboutTallies(t *testing.T) {
 	h := counting(t, storagetest.Open(t, storage.SQLite))
 	ctx := t.Context()
