@@ -29,8 +29,8 @@ func (db *DB) Needs(ctx context.Context, f engine.NeedFilter) (engine.Page[engin
 	var page engine.Page[engine.Need]
 	var w where
 	if f.Scope != nil {
-		readable, args := readableNeeds(f.Scope)
-		w.and(readable, args...)
+		condition, args := readable(f.Scope, "n.proposer_id", "n.created_by")
+		w.and(condition, args...)
 	}
 	for _, x := range []struct{ column, id string }{{"unit_id", string(f.Unit)}, {"into_id", string(f.Into)}, {"project_id", string(f.Project)}} {
 		if x.id == "" {
@@ -73,14 +73,17 @@ func (db *DB) Needs(ctx context.Context, f engine.NeedFilter) (engine.Page[engin
 	return page, nil
 }
 
-// readableNeeds is engine.Actor.ReadsNeed in SQL.
-func readableNeeds(s *engine.Scope) (string, []any) {
+// readable says in SQL that something of the unit u is under one of the scope's paths, or that a column names its user.
+// It is engine.Actor.ReadsNeed and ReadsTally.
+func readable(s *engine.Scope, columns ...string) (string, []any) {
 	ways, args := []string{"1 = 0"}, []any{}
 	for _, p := range s.Paths {
 		ways, args = append(ways, "u.path LIKE ? ESCAPE '\\'"), append(args, likeEscaper.Replace(p)+"%")
 	}
-	if s.User != "" {
-		ways, args = append(ways, "n.proposer_id = ?", "n.created_by = ?"), append(args, string(s.User), string(s.User))
+	if canonicalID(string(s.User)) {
+		for _, c := range columns {
+			ways, args = append(ways, c+" = ?"), append(args, string(s.User))
+		}
 	}
 	return "(" + strings.Join(ways, " OR ") + ")", args
 }

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"bihuan/engine"
 )
@@ -39,14 +38,8 @@ func (db *DB) TallyYears(ctx context.Context, f engine.TallyFilter) (engine.Page
 	var page engine.Page[engine.TallyYear]
 	var w where
 	if f.Scope != nil {
-		ways, args := []string{"1 = 0"}, []any{}
-		for _, p := range f.Scope.Paths {
-			ways, args = append(ways, "u.path LIKE ? ESCAPE '\\'"), append(args, likeEscaper.Replace(p)+"%")
-		}
-		if canonicalID(string(f.Scope.User)) {
-			ways, args = append(ways, "y.user_id = ?"), append(args, string(f.Scope.User))
-		}
-		w.and("("+strings.Join(ways, " OR ")+")", args...)
+		condition, args := readable(f.Scope, "y.user_id")
+		w.and(condition, args...)
 	}
 	if f.Tally != "" {
 		w.and("y.tally = ?", f.Tally)
