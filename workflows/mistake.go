@@ -29,13 +29,7 @@ func (m Mistake) Error() string { return m.In("en") }
 type Mistakes []Mistake
 
 // In returns one line per mistake in the given language.
-func (ms Mistakes) In(lang string) string {
-	lines := make([]string, len(ms))
-	for i, m := range ms {
-		lines[i] = m.In(lang)
-	}
-	return strings.Join(lines, "\n")
-}
+func (ms Mistakes) In(lang string) string { return message.Lines(ms, lang) }
 
 // Error returns the English lines.
 func (ms Mistakes) Error() string { return ms.In("en") }

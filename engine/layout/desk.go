@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -210,13 +212,15 @@ func (r *run) count(ctx context.Context) error {
 			all, closed, overdue = all+n.Total, closed+n.ByStage[engine.Closed], overdue+n.Overdue
 			continue
 		}
-		err := r.each(ctx, p, func(p *engine.Project) error { // a unit's year is short
-			all++
-			if p.Stage == engine.Closed {
-				closed++
-			}
-			if p.OverdueAt != nil {
-				overdue++
+		err := r.pages(ctx, p, func(items []engine.Project) error { // a unit's year is short
+			all += len(items)
+			for i := range items {
+				if items[i].Stage == engine.Closed {
+					closed++
+				}
+				if items[i].OverdueAt != nil {
+					overdue++
+				}
 			}
 			return nil
 		})
@@ -252,7 +256,7 @@ func (r *run) ready(ctx context.Context, data map[string]any) (*Export, error) {
 			r.further(list)
 		}
 		for i := range r.lines {
-			r.further(keys(r.lines[i].Project.Extra))
+			r.further(slices.Sorted(maps.Keys(r.lines[i].Project.Extra)))
 		}
 	}
 	data["format"], data["rows"], data["layout"] = r.Format, n, r.layout.Digest
@@ -262,7 +266,7 @@ func (r *run) ready(ctx context.Context, data map[string]any) (*Export, error) {
 // further adds headings of imported ledgers that the layout has no column for.
 func (r *run) further(list []string) {
 	for _, h := range list {
-		if len(r.more) < maxMore && !contains(r.more, h) && !contains(r.layout.form.Headings(), h) && !r.layout.shows(h) {
+		if len(r.more) < maxMore && !slices.Contains(r.more, h) && !slices.Contains(r.layout.form.Headings(), h) && !r.layout.shows(h) {
 			r.more = append(r.more, h)
 		}
 	}
@@ -386,9 +390,6 @@ func (r *run) rows(ctx context.Context, put func(value func(field int) any, more
 				return err
 			}
 			for i := range items {
-				if p.skip != nil && p.skip(&items[i]) {
-					continue
-				}
 				x.report = said[items[i].ID]
 				if err := one(&items[i]); err != nil {
 					return err
@@ -403,7 +404,7 @@ func (r *run) rows(ctx context.Context, put func(value func(field int) any, more
 	return nil
 }
 
-// pages reads a part, page by page: the next page is read while one is written.
+// pages reads what of a part is not left out, page by page: the next page is read while one is written.
 func (r *run) pages(ctx context.Context, p part, do func([]engine.Project) error) error {
 	type answer struct {
 		page engine.Page[engine.Project]
@@ -431,28 +432,17 @@ func (r *run) pages(ctx context.Context, p part, do func([]engine.Project) error
 		if !last {
 			next = read(a.page.Next)
 		}
-		if err := do(a.page.Items); err != nil {
+		items := a.page.Items
+		if p.skip != nil {
+			items = slices.DeleteFunc(items, func(x engine.Project) bool { return p.skip(&x) })
+		}
+		if err := do(items); err != nil {
 			return err
 		}
 		if last {
 			return nil
 		}
 	}
-}
-
-// each goes through what of a part is not left out.
-func (r *run) each(ctx context.Context, p part, do func(*engine.Project) error) error {
-	return r.pages(ctx, p, func(items []engine.Project) error {
-		for i := range items {
-			if p.skip != nil && p.skip(&items[i]) {
-				continue
-			}
-			if err := do(&items[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // reports reads the last reports of items, if the layout shows any of them.

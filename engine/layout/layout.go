@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -306,13 +305,7 @@ func (m Mistake) Error() string { return m.In("en") }
 type Mistakes []Mistake
 
 // In returns one line per mistake.
-func (ms Mistakes) In(lang string) string {
-	lines := make([]string, len(ms))
-	for i, m := range ms {
-		lines[i] = m.In(lang)
-	}
-	return strings.Join(lines, "\n")
-}
+func (ms Mistakes) In(lang string) string { return message.Lines(ms, lang) }
 
 // Error returns the English lines.
 func (ms Mistakes) Error() string { return ms.In("en") }
@@ -335,10 +328,12 @@ func (x *Layout) value(n int, r *row) any {
 
 // reports tells whether the layout shows anything of the last report.
 func (x *Layout) reports() bool {
-	return slices.ContainsFunc(x.fields, func(f field) bool {
-		n, _ := x.number(f.id)
-		return f.report && x.form.Uses(n)
-	})
+	for n := range x.fields {
+		if x.fields[n].report && x.form.Uses(n) {
+			return true
+		}
+	}
+	return false
 }
 
 // shows tells whether the layout has a column of its own for a column of imported ledgers.
@@ -346,7 +341,3 @@ func (x *Layout) shows(heading string) bool {
 	n := slices.IndexFunc(x.fields, func(f field) bool { return f.id == extraPrefix+heading || f.zh == heading })
 	return n >= 0 && x.form.Uses(n)
 }
-
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
-
-func keys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -25,6 +25,15 @@ var Languages = []string{"zh-CN", "en"}
 // Localised is an argument that has a text of its own in each language, such as a stage's name.
 type Localised interface{ In(lang string) string }
 
+// Lines returns the texts of a list, one on each line.
+func Lines[T Localised](list []T, lang string) string {
+	lines := make([]string, len(list))
+	for i, x := range list {
+		lines[i] = x.In(lang)
+	}
+	return strings.Join(lines, "\n")
+}
+
 var catalogue = sync.OnceValue(func() map[string]map[string]string {
 	all := map[string]map[string]string{}
 	for _, lang := range Languages {
