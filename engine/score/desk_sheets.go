@@ -21,7 +21,10 @@ func (d *Desk) Sheets(ctx context.Context) ([]*Sheet, error) {
 	if err != nil {
 		return nil, err
 	}
-	inForce := engine.SheetsInForce(all)
+	return d.choices(ctx, engine.SheetsInForce(all))
+}
+
+func (d *Desk) choices(ctx context.Context, inForce []engine.SheetVersion) ([]*Sheet, error) {
 	holds, err := d.on(ctx, inForce, d.today())
 	if err != nil {
 		return nil, err
@@ -55,8 +58,9 @@ func (d *Desk) Sheet(ctx context.Context, id string) (*Sheet, error) {
 	if err != nil {
 		return nil, err
 	}
+	inForce := engine.SheetsInForce(all)
 	if id == "" {
-		return d.on(ctx, engine.SheetsInForce(all), d.today())
+		return d.on(ctx, inForce, d.today())
 	}
 	name, version, exact := strings.Cut(id, "@")
 	for _, v := range all {
@@ -69,7 +73,7 @@ func (d *Desk) Sheet(ctx context.Context, id string) (*Sheet, error) {
 			return s, nil
 		}
 	}
-	list, err := d.Sheets(ctx)
+	list, err := d.choices(ctx, inForce)
 	if err != nil {
 		return nil, err
 	}
