@@ -32,7 +32,7 @@ func Parse(name string, source []byte) (*engine.Workflow, error) {
 func Compile(source []byte) (*engine.Workflow, error) { return Parse("definition", source) }
 
 func parse(name string, source []byte) (*engine.Workflow, *reader) {
-	r := &reader{file: name, lines: map[string]int{}, broken: map[string]bool{}}
+	r := newReader(name)
 	root := r.document(source)
 	if root == nil {
 		return nil, r

@@ -57,6 +57,10 @@ type reader struct {
 	out    Mistakes
 }
 
+func newReader(file string) *reader {
+	return &reader{file: file, lines: map[string]int{}, broken: map[string]bool{}}
+}
+
 func (r *reader) add(n *yaml.Node, path, key string, args ...any) {
 	r.broken[path] = true
 	r.out = append(r.out, Mistake{File: r.file, Line: n.Line, Key: key, Args: message.Args(args...)})

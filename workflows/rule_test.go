@@ -147,7 +147,7 @@ func TestSteady(t *testing.T) {
 		`!HasDeadline || DaysLeft > 0`:       false,
 		`Note contains "WorkdaysInStage"`:    true,
 	} {
-		r := &reader{lines: map[string]int{}, broken: map[string]bool{}}
+		r := newReader("")
 		var q engine.Requirement
 		if r.rule(scalar(rule), "rule", &q); q.Steady != want {
 			t.Errorf("%s: steady %v, want %v", rule, q.Steady, want)

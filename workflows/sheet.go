@@ -59,7 +59,7 @@ func SheetSource(id string) ([]byte, bool) {
 // ParseSheet reads one score sheet. name is what mistakes call the file. The error is a Mistakes with everything that
 // is wrong; there is no sheet then.
 func ParseSheet(name string, source []byte) (*score.Sheet, error) {
-	r := &reader{file: name, lines: map[string]int{}, broken: map[string]bool{}}
+	r := newReader(name)
 	root := r.document(source)
 	if root == nil {
 		return nil, r.out

@@ -40,7 +40,7 @@ var loadTallies = sync.OnceValue(func() []engine.Tally {
 
 // ParseTally reads the definition of a yearly count. name is what mistakes call the file. The error is a Mistakes.
 func ParseTally(name string, source []byte) (engine.Tally, error) {
-	r := &reader{file: name, lines: map[string]int{}, broken: map[string]bool{}}
+	r := newReader(name)
 	root := r.document(source)
 	if root == nil {
 		return engine.Tally{}, r.out
