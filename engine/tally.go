@@ -60,13 +60,11 @@ const (
 	maxYearly     = 366 * 24 * 60
 )
 
-var tallyWord = regexp.MustCompile(`^[a-z][a-z0-9_]{0,29}$`)
-
 // Validate says the first thing that is wrong with a definition; the field is the path of the member in its file.
 func (t *Tally) Validate() error {
 	switch {
-	case !tallyWord.MatchString(t.ID):
-		return invalid("id", "tally.word", "text", t.ID)
+	case !word.MatchString(t.ID):
+		return invalid("id", "workflow.bad_id", "id", t.ID)
 	case t.Name.ZH == "":
 		return invalid("name", "field.empty")
 	case len(t.Categories) == 0 || len(t.Categories) > maxCategories:
@@ -80,8 +78,8 @@ func (t *Tally) Validate() error {
 	for i, c := range t.Categories {
 		path := "categories[" + strconv.Itoa(i) + "]"
 		switch {
-		case !tallyWord.MatchString(c.ID):
-			return invalid(path+".id", "tally.word", "text", c.ID)
+		case !word.MatchString(c.ID):
+			return invalid(path+".id", "workflow.bad_id", "id", c.ID)
 		case c.Name.ZH == "":
 			return invalid(path+".name", "field.empty")
 		case c.Min < 0 || c.Min > maxMinimum:

@@ -265,7 +265,7 @@ func TestATallyFromAFile(t *testing.T) {
 		t.Errorf("counted %+v", c)
 	}
 	for text, key := range map[string]string{
-		"id: X\nname: {zh: 甲}\ncategories: [{id: a, name: {zh: 一}}]\nenter: [member]":                         "tally.word",
+		"id: X\nname: {zh: 甲}\ncategories: [{id: a, name: {zh: 一}}]\nenter: [member]":                         "workflow.bad_id",
 		"id: x\nname: {zh: 甲}\ncategories: [{id: a, name: {zh: 一}}, {id: b, name: {zh: 一}}]\nenter: [member]": "tally.twice",
 		"id: x\nname: {zh: 甲}\ncategories: [{id: a, name: {zh: 一}}]\nenter: [admin]":                          "tally.enter",
 		"id: x\nname: {zh: 甲}\ncategories: [{id: a, name: {zh: 一}, min: 400}]\nenter: [member]":               "tally.minimum",
