@@ -302,6 +302,22 @@ func (e *Engine) requires(ctx context.Context, who Actor, role Role, what string
 	return nil
 }
 
+// HoldsTop tells whether the actor holds a role at a root of the tree.
+func (a Actor) HoldsTop(role Role) bool {
+	return slices.ContainsFunc(a.Grants, func(g Grant) bool { return g.Role == role && Top.Covers(g.Path, g.Path) })
+}
+
+// requiresTop is requires for what holds for everybody: the office must be held at a root of the tree.
+func (e *Engine) requiresTop(ctx context.Context, who Actor, role Role, what string) error {
+	if err := e.requires(ctx, who, role, what); err != nil || who.system {
+		return err
+	}
+	if who.HoldsTop(role) {
+		return nil
+	}
+	return e.deny(ctx, who, what, "", denied("sheet.top", "roles", roleNameList{role}))
+}
+
 // deny records the refusal and returns it.
 func (e *Engine) deny(ctx context.Context, who Actor, what, subject string, why error) error {
 	e.refused(ctx, who, what, subject, who.home(), why)

@@ -76,6 +76,8 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 // now is the engine's present moment: UTC and whole microseconds, which is what every database keeps.
 func (e *Engine) now() time.Time { return e.Now().UTC().Truncate(time.Microsecond) }
 
+func (e *Engine) today() calendar.Date { return calendar.DateOf(e.now(), e.Site.Location) }
+
 // Reload reads the published definitions and the loaded calendar days again. Replicas call it with every sweep.
 func (e *Engine) Reload(ctx context.Context) error {
 	defs, err := e.Store.Definitions(ctx)

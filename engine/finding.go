@@ -8,7 +8,6 @@ import (
 
 	"bihuan/engine/audit"
 	"bihuan/engine/calendar"
-	"bihuan/engine/message"
 )
 
 // Finding says that evidence of an item is false (弄虚作假): an inspector found it and a leader confirmed it. It never
@@ -107,23 +106,11 @@ func (x LiftFinding) apply(c *Case, p *Project) (outcome, error) {
 }
 
 func (c *Case) findReasons(p *Project) (authority, []Reason) {
-	as, ok := c.may(p, []Role{Inspector})
-	return as, []Reason{
-		{ID: "role", Met: ok, Key: "act.role", Args: message.Args("roles", roleNameList{Inspector})},
-		{ID: "four_eyes", Met: !c.works(p), Key: "four_eyes.own_work"},
-		{ID: "evidence", Met: p.EvidenceCount > 0, Key: "finding.no_evidence"},
-		{ID: "pending", Met: p.Request == nil, Key: "request.pending"},
-	}
+	return c.inspectorReasons(p, Reason{ID: "evidence", Met: p.EvidenceCount > 0, Key: "finding.no_evidence"})
 }
 
 func (c *Case) liftReasons(p *Project) (authority, []Reason) {
-	as, ok := c.may(p, []Role{Inspector})
-	return as, []Reason{
-		{ID: "role", Met: ok, Key: "act.role", Args: message.Args("roles", roleNameList{Inspector})},
-		{ID: "four_eyes", Met: !c.works(p), Key: "four_eyes.own_work"},
-		{ID: "standing", Met: p.Convicted(), Key: "finding.none"},
-		{ID: "pending", Met: p.Request == nil, Key: "request.pending"},
-	}
+	return c.inspectorReasons(p, Reason{ID: "standing", Met: p.Convicted(), Key: "finding.none"})
 }
 
 // Reopens tells whether a finding about the item can send it back to work, with a deadline for the rectification.

@@ -67,14 +67,18 @@ func (x InspectAgain) apply(c *Case, p *Project) (outcome, error) {
 }
 
 func (c *Case) lookBackReasons(p *Project) (authority, []Reason) {
+	return c.inspectorReasons(p, Reason{ID: "rule", Met: c.Workflow.LookBack.Months > 0, Key: "look_back.none"},
+		Reason{ID: "stage", Met: p.Stage == Closed, Key: "look_back.not_closed"})
+}
+
+// inspectorReasons are those of a request that an inspector makes, whatever it is about, with its own among them.
+func (c *Case) inspectorReasons(p *Project, own ...Reason) (authority, []Reason) {
 	as, ok := c.may(p, []Role{Inspector})
-	return as, []Reason{
+	out := []Reason{
 		{ID: "role", Met: ok, Key: "act.role", Args: message.Args("roles", roleNameList{Inspector})},
 		{ID: "four_eyes", Met: !c.works(p), Key: "four_eyes.own_work"},
-		{ID: "rule", Met: c.Workflow.LookBack.Months > 0, Key: "look_back.none"},
-		{ID: "stage", Met: p.Stage == Closed, Key: "look_back.not_closed"},
-		{ID: "pending", Met: p.Request == nil, Key: "request.pending"},
 	}
+	return as, append(append(out, own...), Reason{ID: "pending", Met: p.Request == nil, Key: "request.pending"})
 }
 
 // settle carries out a look-back that has every yes: the finding stays on the item, and a failed one reopens it under
