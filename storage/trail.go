@@ -11,6 +11,9 @@ import (
 // Trail is the log as those need it who answer requests about it.
 type Trail struct{ DB *DB }
 
+// Log returns the installation's id and epoch as "id/epoch".
+func (x Trail) Log(ctx context.Context) (string, error) { return x.DB.Log(ctx) }
+
 // Checkpoint returns the newest signed checkpoint, nil if there is none yet.
 func (x Trail) Checkpoint(ctx context.Context) ([]byte, error) {
 	c, err := x.DB.LastCheckpoint(ctx)

@@ -28,7 +28,7 @@ type certificateView struct {
 type certificateProof struct {
 	Place      *placeView // of the entry that closed the project
 	Checkpoint *checkpointView
-	QR         string // path of an SVG: the checkpoint as it was signed
+	QR         string // path of an SVG: the checkpoint as it was signed; "" for one that does not hold
 	Size       int    // of its side, in modules
 }
 
@@ -134,6 +134,9 @@ func (c *Console) certify(v *visit, last *engine.EntryRow) (*certificateProof, e
 		return nil, err
 	}
 	out := &certificateProof{Place: v.placeView(last.ID, places, newest), Checkpoint: c.checkpointView(v, newest)}
+	if out.Checkpoint.Bad {
+		return out, nil
+	}
 	out.QR, out.Size, err = qrPath(string(newest.Note))
 	return out, err
 }

@@ -13,21 +13,22 @@ import (
 // placeView tells where an entry stands in the Merkle log, and what covers it.
 type placeView struct {
 	Text  string
-	Class string // g covered by the newest checkpoint, y not yet
+	Class string // g covered by the newest checkpoint, y not yet, r never by one that does not hold
 	Proof string // address of what proves it; "" while nothing does
 }
 
 // checkpointView is the newest checkpoint.
 type checkpointView struct {
-	Text string // size, time and key in one sentence
-	Note string // as it was signed
+	Text string // size, time and key in one sentence, or that it does not hold
+	Note string // as it is stored
+	Bad  bool   // no key of the installation signed it
 }
 
 // proofView is the panel that says what proves what a page shows, and lets it be taken away.
 type proofView struct {
 	Checkpoint *checkpointView // nil if nothing was signed yet
 	Covered    string          // how much of the page it covers
-	Class      string          // g or y, of Covered
+	Class      string          // g, y or r, of Covered
 	Offline    bool            // there is a page to save that verifies bundles
 	Place      *placeView      // of a project's newest entry
 	Part       *partForm       // nil for whoever may not take it away
@@ -65,7 +66,10 @@ func (c *Console) placed(v *visit, rows []entryView) (*proofView, error) {
 		}
 	}
 	view := &proofView{Class: "g", Offline: c.Offline, Covered: v.t("console.proof.page", "n", covered, "all", len(rows))}
-	if covered < len(rows) {
+	switch {
+	case newest != nil && !newest.Holds():
+		view.Class = "r"
+	case covered < len(rows):
 		view.Class = "y"
 	}
 	view.Checkpoint = c.checkpointView(v, newest)
@@ -76,6 +80,8 @@ func (c *Console) placed(v *visit, rows []entryView) (*proofView, error) {
 func (v *visit) placeView(id string, places map[string]int64, newest *proof.Newest) *placeView {
 	index, sealed := places[id]
 	switch {
+	case newest != nil && !newest.Holds():
+		return &placeView{Text: v.t("proof.unsigned"), Class: "r"}
 	case !sealed:
 		return &placeView{Text: v.t("console.proof.unsealed"), Class: "y"}
 	case !newest.Covers(index):
@@ -87,6 +93,9 @@ func (v *visit) placeView(id string, places map[string]int64, newest *proof.Newe
 func (c *Console) checkpointView(v *visit, newest *proof.Newest) *checkpointView {
 	if newest == nil {
 		return nil
+	}
+	if !newest.Holds() {
+		return &checkpointView{Note: string(newest.Note), Bad: true, Text: v.t("proof.unsigned")}
 	}
 	return &checkpointView{Note: string(newest.Note), Text: v.t("console.proof.checkpoint", "size", newest.Size,
 		"at", newest.Time.In(c.Engine.Site.Location).Format("2006-01-02 15:04:05"), "key", newest.By)}
@@ -172,6 +181,9 @@ func (c *Console) trailCheckpoint(v *visit) error {
 	}
 	if newest == nil {
 		return &engine.Error{Kind: engine.NotFound, Key: "proof.no_checkpoint"}
+	}
+	if !newest.Holds() {
+		return proof.Unsigned()
 	}
 	_, err = upload.Attach(v.g.Writer, "text/plain; charset=utf-8", "checkpoint-"+newest.Time.In(c.Engine.Site.Location).Format("20060102-150405")+".txt").Write(newest.Note)
 	return err

@@ -156,6 +156,42 @@ func TestProofFromThePage(t *testing.T) {
 	}
 }
 
+// TestNothingProvedByWhatWasChanged: an entry that was changed behind the product's back is not handed out as proved, and a
+// checkpoint that no key signed covers nothing on any page, which says so.
+func TestNothingProvedByWhatWasChanged(t *testing.T) {
+	w := ownWorld(t)
+	w.unguard(t)
+	w.exec(t, "DROP TRIGGER checkpoints_no_update")
+	at := slices.IndexFunc(w.items, func(p engine.Project) bool { return p.Stage == engine.Closed })
+	p := w.items[at]
+	trail, err := w.engine.Trail(t.Context(), engine.Operator(), engine.EntryFilter{Subject: p.Subject(), Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := trail.Items[0].ID
+	w.exec(t, "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"seq\":', '\"seq\":1') AS BLOB) WHERE id = ?", id)
+	if a := w.ask(t, "wang", "/trail/proof.json?entry="+id, nil); a.Code != http.StatusInternalServerError || !strings.Contains(a.body, "与封入日志的不一致") {
+		t.Errorf("the proof of an entry that was changed: %d", a.Code)
+	}
+
+	w.exec(t, "UPDATE checkpoints SET note = CAST(replace(CAST(note AS TEXT), 'time 20', 'time 19') AS BLOB)")
+	for _, path := range []string{"/trail", "/projects/" + string(p.ID), "/projects/" + string(p.ID) + "/certificate"} {
+		a := w.ask(t, "wang", path, nil)
+		checkPage(t, path, a)
+		if !strings.Contains(a.body, "没有本系统密钥的有效签名") {
+			t.Errorf("%s does not say that the checkpoint does not hold", path)
+		}
+		for _, not := range []string{"条的检查点覆盖", "/trail/proof.json?entry=", "/trail/checkpoint.txt", `class="qr"`} {
+			if strings.Contains(a.body, not) {
+				t.Errorf("%s still says %q", path, not)
+			}
+		}
+	}
+	if a := w.ask(t, "wang", "/trail/checkpoint.txt", nil); a.Code != http.StatusInternalServerError {
+		t.Errorf("a checkpoint that does not hold is handed out to keep: %d", a.Code)
+	}
+}
+
 // TestCheckpointOnWorkbooks: every workbook that leaves has the newest checkpoint on a sheet of its own, whose lines, copied
 // out, are the note that was signed.
 func TestCheckpointOnWorkbooks(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ import (
 
 // Log is the Merkle log as answers need it.
 type Log interface {
+	// Log returns the installation's id and epoch, as entries have them.
+	Log(ctx context.Context) (string, error)
 	// Checkpoint returns the newest signed checkpoint, nil if there is none yet.
 	Checkpoint(ctx context.Context) ([]byte, error)
 	// Keys returns the public keys, the oldest first.
@@ -31,14 +34,15 @@ type Log interface {
 	Bundle(ctx context.Context, w io.Writer, part engine.Part, known []merkle.Checkpoint) error
 }
 
-// Newest is the newest checkpoint.
+// Newest is the newest checkpoint. What nobody signed says nothing: then By is empty and so is the checkpoint.
 type Newest struct {
 	merkle.Checkpoint
-	Note []byte
-	By   string // name and hash of the key that signed it, the last if there are several
+	Note []byte // as it is stored
+	By   string // name and hash of the installation's key that signed it, the last if there are several
 }
 
-// NewestOf returns the newest checkpoint, nil if there is no log or nothing was signed yet.
+// NewestOf returns the newest checkpoint, nil if there is no log or nothing was signed yet. One that none of the keys signed
+// that the trail tells of, or that belongs to another installation, is returned as one that does not hold.
 func NewestOf(ctx context.Context, log Log) (*Newest, error) {
 	if log == nil {
 		return nil, nil //nolint:nilnil // none is an answer
@@ -47,29 +51,41 @@ func NewestOf(ctx context.Context, log Log) (*Newest, error) {
 	if err != nil || note == nil {
 		return nil, err
 	}
-	c, err := merkle.Parse(note, nil)
-	if !errors.Is(err, merkle.ErrSignature) { // without keys here; whoever keeps it has them
+	own, err := log.Log(ctx)
+	if err != nil {
 		return nil, err
 	}
-	n := &Newest{Checkpoint: c, Note: note}
 	keys, err := log.Keys(ctx)
 	if err != nil {
 		return nil, err
 	}
+	n := &Newest{Note: note}
+	installation, _ := merkle.SplitLog(own)
 	for _, key := range keys {
-		if k, err := merkle.ParseKeys(key); err == nil {
-			if _, err := merkle.Parse(note, k); err == nil {
-				n.By = key[:strings.LastIndexByte(key, '+')]
+		known, err := merkle.ParseKeys(key)
+		if err != nil {
+			continue // it signed nothing; a verification names it
+		}
+		for _, k := range known.Of(own) {
+			if c, err := merkle.Parse(note, merkle.Keys{k}); err == nil && c.Installation() == installation {
+				n.Checkpoint, n.By = c, fmt.Sprintf("%s+%08x", k.Name(), k.KeyHash())
 			}
 		}
 	}
 	return n, nil
 }
 
-// Covers tells whether the checkpoint covers the entry at a place of the log.
-func (n *Newest) Covers(index int64) bool { return n != nil && index < n.Size }
+// Holds tells whether one of the installation's keys signed the checkpoint.
+func (n *Newest) Holds() bool { return n != nil && n.By != "" }
 
-// Of proves that an entry stands in the log that the newest checkpoint signs.
+// Covers tells whether the checkpoint covers the entry at a place of the log.
+func (n *Newest) Covers(index int64) bool { return n.Holds() && index < n.Size }
+
+// Unsigned is the error about a checkpoint that does not hold.
+func Unsigned() error { return &engine.Error{Kind: engine.Damaged, Key: "proof.unsigned"} }
+
+// Of proves that an entry stands in the log that the newest checkpoint signs. An error of kind Damaged says that what is
+// stored proves nothing: the checkpoint does not hold, or the entry is not the one that was sealed.
 func Of(ctx context.Context, log Log, e *engine.EntryRow) (*bundle.Proof, error) {
 	newest, err := NewestOf(ctx, log)
 	if err != nil {
@@ -78,6 +94,9 @@ func Of(ctx context.Context, log Log, e *engine.EntryRow) (*bundle.Proof, error)
 	uncovered := &engine.Error{Kind: engine.Blocked, Key: "proof.uncovered"}
 	if newest == nil {
 		return nil, uncovered
+	}
+	if !newest.Holds() {
+		return nil, Unsigned()
 	}
 	places, err := log.Leaves(ctx, []string{e.ID})
 	if err != nil {
@@ -91,6 +110,9 @@ func Of(ctx context.Context, log Log, e *engine.EntryRow) (*bundle.Proof, error)
 	hashes, err := log.Inclusion(ctx, newest.Size, index)
 	if err != nil {
 		return nil, err
+	}
+	if installation, _ := merkle.SplitLog(e.Log); installation != newest.Installation() || !merkle.CheckInclusion(hashes, newest.Size, newest.Root, index, p.Leaf) {
+		return nil, &engine.Error{Kind: engine.Damaged, Key: "proof.damaged"}
 	}
 	p.Proof = hashes
 	p.Keys, err = log.Keys(ctx)

@@ -1,0 +1,106 @@
+package proof_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"bihuan/api/proof"
+	"bihuan/engine"
+	"bihuan/engine/audit"
+	"bihuan/engine/audit/merkle"
+)
+
+// log is a log of one leaf, with whatever checkpoint and keys somebody put beside it.
+type log struct {
+	name string
+	note []byte
+	keys []string
+}
+
+func (l log) Log(context.Context) (string, error)        { return l.name, nil }
+func (l log) Checkpoint(context.Context) ([]byte, error) { return l.note, nil }
+func (l log) Keys(context.Context) ([]string, error)     { return l.keys, nil }
+func (l log) Leaves(context.Context, []string) (map[string]int64, error) {
+	return map[string]int64{"e": 0}, nil
+}
+func (l log) Inclusion(context.Context, int64, int64) (merkle.Proof, error) { return nil, nil }
+func (l log) Bundle(context.Context, io.Writer, engine.Part, []merkle.Checkpoint) error {
+	return errors.New("not asked for here")
+}
+
+// TestNewestHolds: a checkpoint counts that a key of this installation signed, which the trail tells of; no other covers
+// anything, and no proof is handed out with it. Nor is one for an entry that is not the one that was sealed.
+func TestNewestHolds(t *testing.T) {
+	const own, other = "0190c2f0-0000-7000-8000-000000000001", "0190c2f0-0000-7000-8000-000000000002"
+	entry := engine.EntryRow{Entry: audit.Entry{ID: "e", Log: own + "/1"}, Bytes: []byte("as it was sealed")}
+	key := func(installation string) (note.Signer, string) {
+		private, public, err := note.GenerateKey(nil, "bihuan/"+installation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := note.NewSigner(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, public
+	}
+	sign := func(s note.Signer, name string) []byte {
+		c := merkle.Checkpoint{Log: name, Size: 1, Root: audit.HashEntry(entry.Bytes), Time: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
+		b, err := note.Sign(&note.Note{Text: c.Text()}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	ours, public := key(own)
+	unknown, _ := key(own)
+	theirs, foreign := key(other)
+	good := sign(ours, own+"/1")
+	for name, x := range map[string]struct {
+		note  []byte
+		keys  []string
+		holds bool
+	}{
+		"ours":                               {good, []string{public}, true},
+		"ours, of an earlier epoch":          {sign(ours, own), []string{public}, true},
+		"ours, beside keys that are none":    {good, []string{"x", "", foreign, public}, true},
+		"no key that the trail tells of":     {sign(unknown, own+"/1"), []string{public}, false},
+		"no keys at all":                     {good, nil, false},
+		"other words under our signature":    {[]byte(strings.Replace(string(good), "\n1\n", "\n2\n", 1)), []string{public}, false},
+		"another installation's":             {sign(theirs, other+"/1"), []string{public}, false},
+		"another's, whose key is known here": {sign(theirs, other+"/1"), []string{public, foreign}, false},
+		"another's words, signed by our key": {sign(ours, other+"/1"), []string{public}, false},
+		"no checkpoint":                      {[]byte("x"), []string{public}, false},
+	} {
+		l := log{name: own + "/1", note: x.note, keys: x.keys}
+		n, err := proof.NewestOf(t.Context(), l)
+		if err != nil || n.Holds() != x.holds || n.Covers(0) != x.holds || n.Covers(1) || string(n.Note) != string(x.note) {
+			t.Errorf("%s: %+v, %v", name, n, err)
+		}
+		if x.holds && (!strings.HasPrefix(public, n.By+"+") || n.Size != 1) {
+			t.Errorf("%s: signed by %q, the key is %q", name, n.By, public)
+		}
+		p, err := proof.Of(t.Context(), l, &entry)
+		if x.holds && (err != nil || p.Leaf != audit.HashEntry(entry.Bytes)) || !x.holds && engine.KindOf(err) != engine.Damaged {
+			t.Errorf("%s: the proof is %+v, %v", name, p, err)
+		}
+	}
+	l := log{name: own + "/1", note: good, keys: []string{public}}
+	for name, changed := range map[string]engine.EntryRow{
+		"changed":                {Entry: entry.Entry, Bytes: []byte("as it was never sealed")},
+		"another installation's": {Entry: audit.Entry{ID: "e", Log: other + "/1"}, Bytes: entry.Bytes},
+	} {
+		if p, err := proof.Of(t.Context(), l, &changed); engine.KindOf(err) != engine.Damaged {
+			t.Errorf("%s: an entry is proved by %+v, %v", name, p, err)
+		}
+	}
+	if n, err := proof.NewestOf(t.Context(), nil); n.Holds() || n.Covers(0) || err != nil {
+		t.Error("what is not there covers something")
+	}
+}
