@@ -120,17 +120,15 @@ type Options struct {
 // Console answers with pages.
 type Console struct {
 	Options
-	assets  *assets
-	polls   sync.Map // of limiters, by poll
-	shown   boards
-	pages   map[string]map[string]*page // by language and name
-	names   *names
-	origin  *http.CrossOriginProtection
-	reading chan struct{} // holds one for each ledger that is being read
+	assets *assets
+	polls  sync.Map // of limiters, by poll
+	shown  boards
+	pages  map[string]map[string]*page // by language and name
+	names  *names
+	origin *http.CrossOriginProtection
 	// turn is that of the verification of everything, checking holds one while a project is verified.
 	turn     turn
 	checking chan struct{}
-	bundling chan struct{} // holds one for each bundle on its way
 }
 
 // New makes a console; it fails when a template is broken.
@@ -147,7 +145,7 @@ func New(o Options) (*Console, error) {
 	if o.Upload <= 0 {
 		o.Upload = 32 << 20
 	}
-	c := &Console{Options: o, names: newNames(o.Reader, o.Now), origin: http.NewCrossOriginProtection(), reading: make(chan struct{}, maxReading), checking: make(chan struct{}, 1), bundling: make(chan struct{}, maxBundling)}
+	c := &Console{Options: o, names: newNames(o.Reader, o.Now), origin: http.NewCrossOriginProtection(), checking: make(chan struct{}, 1)}
 	var err error
 	if c.assets, err = loadAssets(); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
@@ -157,9 +155,6 @@ func New(o Options) (*Console, error) {
 	}
 	return c, nil
 }
-
-// maxBundling is how many bundles one process sends at a time: each holds a connection to the database until it is sent.
-const maxBundling = 2
 
 // Route is one of the console's addresses.
 type Route struct {

@@ -23,9 +23,6 @@ type importView struct {
 	Sources []sourceView // whose columns are remembered
 }
 
-// maxReading is how many ledgers are read at the same time; each may take a hundred megabytes for a moment.
-const maxReading = 2
-
 func (c *Console) importPage(v *visit) error {
 	f, err := c.importForm(v, v.g.Request.URL.Query())
 	if err != nil {
@@ -205,12 +202,11 @@ func (c *Console) waitingFor(v *visit, x url.Values) (intake.Ledger, error) {
 
 // read lets few read ledgers at once; the others wait their turn.
 func (c *Console) read(v *visit, do func() (*intake.Report, error)) (*intake.Report, error) {
-	select {
-	case c.reading <- struct{}{}:
-		defer func() { <-c.reading }()
-	case <-v.ctx.Done():
-		return nil, v.ctx.Err()
+	done, err := upload.Ledgers.Take(v.ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer done()
 	_ = http.NewResponseController(v.g.Writer).SetWriteDeadline(time.Now().Add(exportTime)) // without it the server's own limit holds
 	return do()
 }

@@ -212,16 +212,10 @@ func (c *Console) sendBundle(v *visit, part engine.Part, name string) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case c.bundling <- struct{}{}:
-		defer func() { <-c.bundling }()
-	case <-v.ctx.Done():
-		return v.ctx.Err()
-	}
 	if part, err = proof.Begin(v.ctx, c.Trail, c.Engine, v.actor, part); err != nil {
 		return err
 	}
-	return c.Trail.Bundle(v.ctx, upload.Attach(v.g.Writer, "application/zip", proof.FileName(name, c.Now().In(c.Engine.Site.Location))), part, known)
+	return proof.Bundle(v.ctx, c.Trail, upload.Attach(v.g.Writer, "application/zip", proof.FileName(name, c.Now().In(c.Engine.Site.Location))), part, known)
 }
 
 // WriteCheckpoint adds a sheet with the newest checkpoint to a workbook, a line of it in each row: copied out as they are,

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"bihuan/api/upload"
 	"bihuan/engine"
 	"bihuan/engine/audit"
 	"bihuan/engine/audit/bundle"
@@ -189,4 +190,17 @@ func Begin(ctx context.Context, log Log, e *engine.Engine, who engine.Actor, par
 		said["scope"], said["unit"] = bundle.OneUnit, part.Unit
 	}
 	return part, e.Note(ctx, who, "export_trail_bundle", said)
+}
+
+// bundles are the turns of sending a bundle: each holds a connection to the database until it is sent.
+var bundles = make(upload.Turns, 2)
+
+// Bundle writes a part of the trail, which Begin let the actor take away. Few are written at once; the others wait.
+func Bundle(ctx context.Context, log Log, w io.Writer, part engine.Part, known []merkle.Checkpoint) error {
+	done, err := bundles.Take(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return log.Bundle(ctx, w, part, known)
 }

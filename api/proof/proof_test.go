@@ -21,6 +21,9 @@ type log struct {
 	name string
 	note []byte
 	keys []string
+
+	inside chan struct{} // takes one from each bundle that is being written, and
+	leave  chan struct{} // lets it end
 }
 
 func (l log) Log(context.Context) (string, error)        { return l.name, nil }
@@ -31,7 +34,9 @@ func (l log) Leaves(context.Context, []string) (map[string]int64, error) {
 }
 func (l log) Inclusion(context.Context, int64, int64) (merkle.Proof, error) { return nil, nil }
 func (l log) Bundle(context.Context, io.Writer, engine.Part, []merkle.Checkpoint) error {
-	return errors.New("not asked for here")
+	l.inside <- struct{}{}
+	<-l.leave
+	return nil
 }
 
 // TestNewestHolds: a checkpoint counts that a key of this installation signed, which the trail tells of; no other covers
@@ -102,5 +107,38 @@ func TestNewestHolds(t *testing.T) {
 	}
 	if n, err := proof.NewestOf(t.Context(), nil); n.Holds() || n.Covers(0) || err != nil {
 		t.Error("what is not there covers something")
+	}
+}
+
+// TestBundlesWait: two bundles are written at once, whoever asked; the next waits, and goes when its reader does.
+func TestBundlesWait(t *testing.T) {
+	l := log{inside: make(chan struct{}), leave: make(chan struct{})}
+	done := make(chan error)
+	write := func(ctx context.Context) { done <- proof.Bundle(ctx, l, io.Discard, engine.Part{}, nil) }
+	for range 2 {
+		go write(t.Context())
+		<-l.inside
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	go write(gone)
+	select {
+	case <-l.inside:
+		t.Fatal("a third bundle is written beside two")
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("whoever gave up waiting is told %v", err)
+		}
+	}
+	go write(t.Context())
+	l.leave <- struct{}{}
+	<-l.inside // in the turn that was given back
+	for range 2 {
+		l.leave <- struct{}{}
+	}
+	for range 3 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}
 }

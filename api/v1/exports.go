@@ -2,6 +2,7 @@ package v1
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -62,18 +63,23 @@ func (h *handlers) file(x *layout.Export, err error) (*Download, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Download{Body: func(ctx huma.Context) {
-		c := humagin.Unwrap(ctx)
-		err := x.Write(ctx.Context(), upload.Attach(c.Writer, x.Type, x.Name))
+	return h.attach(x.Type, x.Name, x.Write), nil
+}
+
+// attach answers with a file as it is written. What fails before its first byte is answered as any other failure.
+func (h *handlers) attach(mediaType, name string, write func(context.Context, io.Writer) error) *Download {
+	return &Download{Body: func(hc huma.Context) {
+		ctx, c := hc.Context(), humagin.Unwrap(hc)
+		err := write(ctx, upload.Attach(c.Writer, mediaType, name))
 		switch {
 		case err == nil:
 		case !c.Writer.Written():
 			problem.Write(c.Writer, c.Request, err)
 		default:
-			h.Log.ErrorContext(ctx.Context(), "export broken off", slog.Any("error", err))
+			h.Log.ErrorContext(ctx, "export broken off", slog.String("name", name), slog.Any("error", err))
 			panic(http.ErrAbortHandler) // so that half a file does not pass for a whole one
 		}
-	}}, nil
+	}}
 }
 
 func (h *handlers) exportLedger(ctx context.Context, in *LedgerExport) (*Download, error) {

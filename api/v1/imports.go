@@ -28,10 +28,8 @@ const (
 	importID    = "import-ledger"
 )
 
-const (
-	maxReading = 2        // ledgers that are read at the same time; each may take a hundred megabytes for a moment
-	maxMapping = 48 << 10 // bytes of the part "mapping"
-)
+// maxMapping is the largest part "mapping" in bytes.
+const maxMapping = 48 << 10
 
 // registerImports adds the operations on ledgers that are handed in.
 func (h *handlers) registerImports(api huma.API, op func(method, path, id, summary string) huma.Operation) {
@@ -145,15 +143,14 @@ func readMapping(data []byte) (*ledger.Mapping, error) {
 	return out, nil
 }
 
-// reading lets few ledgers be read at once; the others wait their turn.
-func (h *handlers) readLedger(ctx context.Context, do func() error) error {
-	select {
-	case h.reading <- struct{}{}:
-		defer func() { <-h.reading }()
-		return do()
-	case <-ctx.Done():
-		return ctx.Err()
+// readLedger lets few ledgers be read at once; the others wait their turn.
+func readLedger(ctx context.Context, do func() error) error {
+	done, err := upload.Ledgers.Take(ctx)
+	if err != nil {
+		return err
 	}
+	defer done()
+	return do()
 }
 
 // Recognise is the request that asks what a ledger's columns are taken for.
@@ -217,7 +214,7 @@ func (h *handlers) recognise(ctx context.Context, in *Recognise) (*Recognised, e
 	}
 	who := request.From(ctx)
 	var r *intake.Recognition
-	err = h.readLedger(ctx, func() error {
+	err = readLedger(ctx, func() error {
 		r, err = intake.Recognise(ctx, h.Engine, who.Actor, l, in.Sheet, in.Head)
 		return err
 	})
@@ -320,7 +317,7 @@ func (h *handlers) importLedger(ctx context.Context, in *ImportLedger) (*Importe
 	who := request.From(ctx)
 	l.List = in.List
 	var r *intake.Report
-	err = h.readLedger(ctx, func() error {
+	err = readLedger(ctx, func() error {
 		if in.DryRun {
 			r, err = intake.Preview(ctx, h.Engine, who.Actor, l)
 		} else {

@@ -3,15 +3,11 @@ package v1
 import (
 	"context"
 	"io"
-	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"bihuan/api/proof"
 	"bihuan/api/request"
-	"bihuan/api/upload"
 	"bihuan/engine"
 	"bihuan/engine/audit"
 )
@@ -86,18 +82,9 @@ func (h *handlers) bundle(ctx context.Context, in *BundleOrder) (*Download, erro
 	if part, err = proof.Begin(ctx, h.Trail, h.Engine, request.From(ctx).Actor, part); err != nil {
 		return nil, err
 	}
-	return &Download{Body: func(hc huma.Context) {
-		c := humagin.Unwrap(hc)
-		head := c.Writer.Header()
-		head.Set("Content-Type", "application/zip")
-		head.Set("Content-Disposition", `attachment; filename="`+proof.FileName(name, h.Now().In(h.Engine.Site.Location))+`"`)
-		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(upload.Time)) // without it the server's own limit holds
-		c.Status(http.StatusOK)
-		if err := h.Trail.Bundle(ctx, io.Writer(c.Writer), part, known); err != nil {
-			request.From(ctx).Log.ErrorContext(ctx, "bundle broken off", "error", err)
-			panic(http.ErrAbortHandler) // half a file must not look like a whole one
-		}
-	}}, nil
+	return h.attach("application/zip", proof.FileName(name, h.Now().In(h.Engine.Site.Location)), func(ctx context.Context, w io.Writer) error {
+		return proof.Bundle(ctx, h.Trail, w, part, known)
+	}), nil
 }
 
 // bundleOperation describes the answer, which is not JSON.

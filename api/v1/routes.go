@@ -40,8 +40,7 @@ type Options struct {
 // handlers answers the operations. Everything in it is safe for concurrent use.
 type handlers struct {
 	Options
-	names   *names
-	reading chan struct{} // holds one for each ledger that is being read
+	names *names
 }
 
 // prefix is where the API lies, for addresses in answers.
@@ -55,7 +54,7 @@ const uploadID = "add-evidence"
 
 // Register adds every operation to the API.
 func Register(api huma.API, o Options) {
-	h := &handlers{Options: o, names: newNames(o.Reader, o.Now), reading: make(chan struct{}, maxReading)}
+	h := &handlers{Options: o, names: newNames(o.Reader, o.Now)}
 	op := func(method, path, id, summary string) huma.Operation {
 		return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary,
 			MaxBodyBytes: o.Body + 1, BodyReadTimeout: bodyTimeout, Tags: []string{noun(path)}}
