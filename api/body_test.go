@@ -3,7 +3,10 @@ package api_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"testing"
+	"time"
 
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
@@ -43,5 +46,45 @@ func TestBodiesAreBounded(t *testing.T) {
 				t.Errorf("%d after %d bytes, want %d after at most %d: %s", a.status, body.read, http.StatusRequestEntityTooLarge, c.atMost, a.body)
 			}
 		})
+	}
+}
+
+// TestSlowUploads: who needs longer for a file than an answer may take is still answered.
+func TestSlowUploads(t *testing.T) {
+	h := newHouse(t, storagetest.Open(t, storage.SQLite), nil)
+	server := httptest.NewUnstartedServer(h.server.Handler())
+	server.Config.WriteTimeout = 20 * time.Millisecond
+	server.Start()
+	defer server.Close()
+	p := h.advance()
+	for path, file := range map[string]struct{ who, name, content string }{
+		"/api/v1/imports/recognition?kind=shishi&unit=b1": {"secretary", "a.csv", strangeLedger}, "/api/v1/projects/" + p.ID + "/evidence": {"owner", "a.pdf", pdf}} {
+		body, kind := form(t, file.name, file.content)
+		half := body.Next(body.Len() / 2)
+		slow, w := io.Pipe()
+		go func() {
+			_, err := w.Write(half)
+			time.Sleep(50 * time.Millisecond) // longer than WriteTimeout, and no matter how much
+			if err == nil {
+				_, err = body.WriteTo(w)
+			}
+			_ = w.CloseWithError(err)
+		}()
+		req := h.request(file.who, "POST", path, nil, "Content-Type", kind, "If-Match", p.etag())
+		req.Body, req.ContentLength, req.RequestURI = slow, -1, ""
+		u, err := url.Parse(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.URL, req.Host = u, u.Host
+		a, err := server.Client().Do(req)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		_ = a.Body.Close()
+		if a.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", path, a.StatusCode)
+		}
 	}
 }

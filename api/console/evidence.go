@@ -3,10 +3,8 @@ package console
 import (
 	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"bihuan/api/upload"
 	"bihuan/engine"
@@ -40,7 +38,7 @@ func (c *Console) upload(v *visit) error {
 	if err != nil {
 		return err
 	}
-	_ = http.NewResponseController(v.g.Writer).SetReadDeadline(time.Now().Add(upload.Time)) // without it the server's own limit holds
+	upload.GiveTime(v.g.Writer)
 	parts, err := v.g.Request.MultipartReader()
 	if err != nil {
 		return &engine.Error{Kind: engine.Invalid, Key: "api.multipart", Err: err}

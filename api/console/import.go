@@ -78,7 +78,7 @@ func (c *Console) importUpload(v *visit) error {
 	if _, err := c.importForm(v, nil); err != nil { // refused before a byte of the file is kept
 		return err
 	}
-	_ = http.NewResponseController(v.g.Writer).SetReadDeadline(time.Now().Add(upload.Time)) // without it the server's own limit holds
+	upload.GiveTime(v.g.Writer)
 	parts, err := v.g.Request.MultipartReader()
 	if err != nil {
 		return &engine.Error{Kind: engine.Invalid, Key: "api.multipart", Err: err}
@@ -121,16 +121,7 @@ func (c *Console) importUpload(v *visit) error {
 		v.redirect(columnsAddress(ticket, x))
 		return nil
 	}
-	kind := engine.KindOf(err)
-	if kind != engine.Invalid && kind != engine.NotFound {
-		return err
-	}
-	f, formErr := c.importForm(v, x)
-	if formErr != nil {
-		return formErr
-	}
-	f.blame(v, asError(err))
-	return c.showImport(v, http.StatusUnprocessableEntity, f)
+	return c.importAgain(v, x, err)
 }
 
 // importAddress is where the preview of a ledger is.

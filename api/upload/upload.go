@@ -29,6 +29,13 @@ type Files interface {
 // Time is how long a large file over a slow line may take, which is longer than any other body may.
 const Time = 10 * time.Minute
 
+// GiveTime lets the body of a request take Time, and the answer come after it. Without it the server's own limits hold.
+func GiveTime(w http.ResponseWriter) {
+	c, end := http.NewResponseController(w), time.Now().Add(Time)
+	_ = c.SetReadDeadline(end)
+	_ = c.SetWriteDeadline(end.Add(time.Minute))
+}
+
 // maxText is the largest part besides the file, in bytes: a note of 1,000 Chinese characters, and room.
 const maxText = 8 << 10
 

@@ -2,35 +2,23 @@ package v1
 
 import (
 	"context"
-	"errors"
-	"io"
-	"net/http"
+	"mime/multipart"
 	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
-	"bihuan/api/problem"
 	"bihuan/api/upload"
 	"bihuan/engine"
 	"bihuan/engine/audit"
 )
 
-// Upload is the request that adds a piece of evidence. Its body is read by the handler, part by part and straight
-// to where files lie, so that nothing of a large file is kept twice.
+// Upload is the request that adds a piece of evidence. The file goes straight to where files lie.
 type Upload struct {
 	Change
-	request *http.Request
-	sent    sent
-}
-
-// Resolve keeps the request for the handler. huma calls it before.
-func (in *Upload) Resolve(ctx huma.Context) []error {
-	c := humagin.Unwrap(ctx)
-	in.request = c.Request
-	_ = huma.SetReadDeadline(c.Writer, time.Now().Add(upload.Time)) // without it the server's own limit holds
-	return nil
+	Parts
+	sent sent
 }
 
 // sent is what an upload says, which is what its idempotency key stands for: the boundary between the parts is
@@ -94,29 +82,10 @@ func (h *handlers) mayUpload(ctx context.Context, in *Upload) error {
 // receive reads the parts of an upload.
 func (h *handlers) receive(ctx context.Context, in *Upload) (engine.Evidence, error) {
 	var file engine.Evidence
-	parts, err := in.request.MultipartReader()
-	if err != nil {
-		return file, &problem.Refusal{Status: http.StatusUnsupportedMediaType, Key: "api.multipart", Err: err}
-	}
-	seen := map[string]bool{}
-	for {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return file, upload.Broken(err)
-		}
-		name := part.FormName()
-		if seen[name] {
-			return file, invalid(field(name), "api.twice")
-		}
-		seen[name] = true
-		switch name {
+	err := in.each(func(part *multipart.Part) (err error) {
+		switch name := part.FormName(); name {
 		case "file":
-			if file, err = upload.Put(ctx, h.Files, part, h.Upload); err != nil {
-				return file, err
-			}
+			file, err = upload.Put(ctx, h.Files, part, h.Upload)
 		case "note":
 			in.sent.Note, err = upload.Text(part)
 		case "milestone":
@@ -126,23 +95,10 @@ func (h *handlers) receive(ctx context.Context, in *Upload) (engine.Evidence, er
 		default:
 			err = invalid(field(name), "api.unknown_field")
 		}
-		if err != nil {
-			return file, err
-		}
-	}
-	if !seen["file"] {
-		return file, invalid("file", "api.required")
-	}
+		return err
+	})
 	in.sent.Name, in.sent.SHA256 = file.Name, file.SHA256
-	return file, nil
-}
-
-// field makes the name of an unknown part fit for an answer.
-func field(name string) string {
-	if name == "" || len(name) > 40 || !plain(name) {
-		return "body"
-	}
-	return name
+	return file, err
 }
 
 // uploadBody describes the multipart body. It is added to the document after huma has looked at the operation,

@@ -6,13 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
-	"bihuan/api/problem"
 	"bihuan/api/request"
 	"bihuan/api/upload"
 	"bihuan/engine"
@@ -43,19 +42,11 @@ func (h *handlers) registerImports(api huma.API, op func(method, path, id, summa
 
 // LedgerAsked is what every request about a ledger says beside the file.
 type LedgerAsked struct {
-	Kind    string `query:"kind" required:"true" maxLength:"40" doc:"Id of the workflow." example:"shishi"`
-	Unit    string `query:"unit" required:"true" maxLength:"40" doc:"Id or code of the unit that leads where a row names none under it."`
-	Year    int    `query:"year" minimum:"0" maximum:"2100" doc:"In which bare months are read; left out: inferred."`
-	Fresh   bool   `query:"fresh" doc:"Leave what is remembered of the source aside."`
-	request *http.Request
-}
-
-// Resolve keeps the request for the handler. huma calls it before.
-func (in *LedgerAsked) Resolve(ctx huma.Context) []error {
-	c := humagin.Unwrap(ctx)
-	in.request = c.Request
-	_ = huma.SetReadDeadline(c.Writer, time.Now().Add(upload.Time)) // without it the server's own limit holds
-	return nil
+	Kind  string `query:"kind" required:"true" maxLength:"40" doc:"Id of the workflow." example:"shishi"`
+	Unit  string `query:"unit" required:"true" maxLength:"40" doc:"Id or code of the unit that leads where a row names none under it."`
+	Year  int    `query:"year" minimum:"0" maximum:"2100" doc:"In which bare months are read; left out: inferred."`
+	Fresh bool   `query:"fresh" doc:"Leave what is remembered of the source aside."`
+	Parts
 }
 
 // ledgerPart is what a mapping looks like on the wire.
@@ -82,47 +73,27 @@ func (h *handlers) handedIn(ctx context.Context, in *LedgerAsked) (intake.Ledger
 	if err := h.Engine.MayImport(ctx, who, in.Kind, out.Unit); err != nil {
 		return out, asInvalid(err, "kind")
 	}
-	parts, err := in.request.MultipartReader()
-	if err != nil {
-		return out, &problem.Refusal{Status: http.StatusUnsupportedMediaType, Key: "api.multipart", Err: err}
-	}
-	seen := map[string]bool{}
-	for {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return out, upload.Broken(err)
-		}
+	err = in.each(func(part *multipart.Part) error {
 		name, limit := part.FormName(), int64(maxMapping)
 		if name == "file" {
 			limit = ledger.MaxFile
 		}
-		if seen[name] {
-			return out, invalid(field(name), "api.twice")
-		}
-		seen[name] = true
 		data, err := io.ReadAll(io.LimitReader(part, limit+1))
 		switch {
 		case err != nil:
-			return out, upload.Broken(err)
+			return upload.Broken(err)
 		case name == "file":
 			out.File, out.Data = part.FileName(), data
 		case name != "mapping":
-			return out, invalid(field(name), "api.unknown_field")
+			return invalid(field(name), "api.unknown_field")
 		case int64(len(data)) > limit:
-			return out, invalid("mapping", "field.too_long", "limit", limit)
+			return invalid("mapping", "field.too_long", "limit", limit)
 		default:
-			if out.Mapping, err = readMapping(data); err != nil {
-				return out, err
-			}
+			out.Mapping, err = readMapping(data)
 		}
-	}
-	if !seen["file"] {
-		return out, invalid("file", "api.required")
-	}
-	return out, nil
+		return err
+	})
+	return out, err
 }
 
 // readMapping reads the part "mapping". That it can be applied is the reader's to say.
