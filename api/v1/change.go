@@ -160,12 +160,36 @@ func actor(ctx context.Context, key string, payload any) (engine.Actor, error) {
 	return who, nil
 }
 
-// projectID refuses what cannot be an id before a database is asked: such a project is simply not there.
-func projectID(s string) (engine.ProjectID, error) {
-	if !isID(s) {
-		return "", &engine.Error{Kind: engine.NotFound, Key: "project.unknown", Args: map[string]any{"id": ""}}
+// Match is the version that a change is based on, of what keeps no idempotency keys.
+type Match struct {
+	IfMatch string `header:"If-Match" doc:"The version that the change is based on, as ETag gave it, in quotes; it makes a repeat safe too." example:"\"7\""`
+}
+
+// changed carries out an act on the thing that id reads, on the version that the caller saw.
+func changed[ID ~string, T any](ctx context.Context, id func(string) (ID, error), of string, in Match, act func(who engine.Actor, id ID, base int64) (T, error)) (T, error) {
+	var none T
+	what, err := id(of)
+	if err != nil {
+		return none, err
 	}
-	return engine.ProjectID(s), nil
+	base, err := ifMatch(in.IfMatch)
+	if err != nil {
+		return none, err
+	}
+	return act(request.From(ctx).Actor, what, base)
+}
+
+// projectID is the id of a project.
+func projectID(s string) (engine.ProjectID, error) {
+	return idOf[engine.ProjectID](s, "project.unknown", "id", "")
+}
+
+// idOf refuses what cannot be an id before a database is asked: such a thing is simply not there, as the message says.
+func idOf[ID ~string](s, unknown string, args ...any) (ID, error) {
+	if !isID(s) {
+		return "", &engine.Error{Kind: engine.NotFound, Key: unknown, Args: message.Args(args...)}
+	}
+	return ID(s), nil
 }
 
 // isID reports whether s is an id as the engine makes them: a UUID in lower case.

@@ -87,10 +87,7 @@ func (h *handlers) channels(ctx context.Context, _ *struct{}) (*ChannelsAnswer, 
 		return nil, err
 	}
 	out := &ChannelsAnswer{}
-	out.Body.Items = make([]ChannelView, 0, len(list))
-	for i := range list {
-		out.Body.Items = append(out.Body.Items, h.showChannel(ctx, &list[i]))
-	}
+	out.Body.Items = showAll(ctx, list, h.showChannel)
 	return out, nil
 }
 

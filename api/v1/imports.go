@@ -365,10 +365,7 @@ func (h *handlers) mappings(ctx context.Context, in *Mappings) (*MappingsAnswer,
 		return nil, err
 	}
 	out := &MappingsAnswer{}
-	out.Body.Items = make([]Remembered, 0, len(list))
-	for i := range list {
-		out.Body.Items = append(out.Body.Items, h.rememberedView(ctx, &list[i]))
-	}
+	out.Body.Items = showAll(ctx, list, h.rememberedView)
 	return out, nil
 }
 

@@ -207,10 +207,7 @@ func (h *handlers) lists(ctx context.Context, in *Lists) (*ListsAnswer, error) {
 		return nil, aboutCursor(err)
 	}
 	out := &ListsAnswer{}
-	out.Body.Items, out.Body.Next = make([]ListRow, 0, len(page.Items)), page.Next
-	for i := range page.Items {
-		out.Body.Items = append(out.Body.Items, h.listRow(ctx, &page.Items[i]))
-	}
+	out.Body.Items, out.Body.Next = showAll(ctx, page.Items, h.listRow), page.Next
 	return out, nil
 }
 
@@ -219,12 +216,9 @@ type OneList struct {
 	ID string `path:"id" doc:"Id of the list."`
 }
 
-// listID refuses what cannot be an id before a database is asked.
+// listID is the id of a list.
 func listID(s string) (engine.ListID, error) {
-	if !isID(s) {
-		return "", &engine.Error{Kind: engine.NotFound, Key: "lists.unknown"}
-	}
-	return engine.ListID(s), nil
+	return idOf[engine.ListID](s, "lists.unknown")
 }
 
 func (h *handlers) oneList(ctx context.Context, in *OneList) (*ListAnswer, error) {
@@ -238,23 +232,16 @@ func (h *handlers) oneList(ctx context.Context, in *OneList) (*ListAnswer, error
 // ListChange is what every request that changes a list carries.
 type ListChange struct {
 	OneList
-	IfMatch string `header:"If-Match" doc:"The version that the change is based on, as ETag gave it, in quotes; it makes a repeat safe too." example:"\"7\""`
+	Match
 }
 
 // onList carries out an act on a list and shows the list after it.
 func (h *handlers) onList(ctx context.Context, in *ListChange, act func(who engine.Actor, id engine.ListID, base int64) (engine.List, error)) (*ListAnswer, error) {
-	id, err := listID(in.ID)
+	l, err := changed(ctx, listID, in.ID, in.Match, act)
 	if err != nil {
 		return nil, err
 	}
-	base, err := ifMatch(in.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := act(request.From(ctx).Actor, id, base); err != nil {
-		return nil, err
-	}
-	return h.listAnswer(ctx, id)
+	return h.listAnswer(ctx, l.ID)
 }
 
 // EditList is the request that changes a list's header.

@@ -164,10 +164,7 @@ func (h *handlers) needs(ctx context.Context, in *Needs) (*NeedsAnswer, error) {
 		return nil, aboutCursor(err)
 	}
 	out := &NeedsAnswer{}
-	out.Body.Items, out.Body.Next = make([]NeedBody, 0, len(page.Items)), page.Next
-	for i := range page.Items {
-		out.Body.Items = append(out.Body.Items, h.needBody(ctx, &page.Items[i]))
-	}
+	out.Body.Items, out.Body.Next = showAll(ctx, page.Items, h.needBody), page.Next
 	return out, nil
 }
 
@@ -176,12 +173,9 @@ type OneNeed struct {
 	ID string `path:"id" doc:"Id of the need."`
 }
 
-// needID refuses what cannot be an id before a database is asked.
+// needID is the id of a need.
 func needID(s string) (engine.NeedID, error) {
-	if !isID(s) {
-		return "", &engine.Error{Kind: engine.NotFound, Key: "needs.unknown"}
-	}
-	return engine.NeedID(s), nil
+	return idOf[engine.NeedID](s, "needs.unknown")
 }
 
 func (h *handlers) oneNeed(ctx context.Context, in *OneNeed) (*NeedAnswer, error) {
@@ -195,23 +189,16 @@ func (h *handlers) oneNeed(ctx context.Context, in *OneNeed) (*NeedAnswer, error
 // NeedChange is what every request that changes a need carries.
 type NeedChange struct {
 	OneNeed
-	IfMatch string `header:"If-Match" doc:"The version that the change is based on, as ETag gave it, in quotes; it makes a repeat safe too." example:"\"7\""`
+	Match
 }
 
 // onNeed carries out an act on a need and shows the need after it.
 func (h *handlers) onNeed(ctx context.Context, in *NeedChange, act func(who engine.Actor, id engine.NeedID, base int64) (engine.Need, error)) (*NeedAnswer, error) {
-	id, err := needID(in.ID)
+	n, err := changed(ctx, needID, in.ID, in.Match, act)
 	if err != nil {
 		return nil, err
 	}
-	base, err := ifMatch(in.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := act(request.From(ctx).Actor, id, base); err != nil {
-		return nil, err
-	}
-	return h.needAnswer(ctx, id)
+	return h.needAnswer(ctx, n.ID)
 }
 
 // EditNeed is the request that changes a need's words.

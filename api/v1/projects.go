@@ -261,6 +261,15 @@ type Page struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
+// showAll shows each thing of a list, in its order; of none, a list of none.
+func showAll[T, V any](ctx context.Context, list []T, show func(context.Context, *T) V) []V {
+	out := make([]V, len(list))
+	for i := range list {
+		out[i] = show(ctx, &list[i])
+	}
+	return out
+}
+
 // Chosen is what selects projects, for lists and for counts.
 type Chosen struct {
 	Kind    string   `query:"kind" maxLength:"32" doc:"Id of the workflow."`

@@ -122,10 +122,7 @@ func (h *handlers) proposals(ctx context.Context, _ *struct{}) (*ProposalsAnswer
 		return nil, err
 	}
 	out := &ProposalsAnswer{}
-	out.Body.Items = make([]Proposal, 0, len(list))
-	for i := range list {
-		out.Body.Items = append(out.Body.Items, h.showProposal(ctx, &list[i]))
-	}
+	out.Body.Items = showAll(ctx, list, h.showProposal)
 	return out, nil
 }
 

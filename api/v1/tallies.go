@@ -158,10 +158,8 @@ func (h *handlers) tallyYears(ctx context.Context, in *TallyYears) (*TallyYearsA
 		return nil, aboutCursor(err)
 	}
 	out := &TallyYearsAnswer{}
-	out.Body.Items, out.Body.Next = make([]TallyYearBody, 0, len(page.Items)), page.Next
-	for i := range page.Items {
-		out.Body.Items = append(out.Body.Items, h.tallyYearBody(ctx, &t, &page.Items[i]))
-	}
+	out.Body.Next = page.Next
+	out.Body.Items = showAll(ctx, page.Items, func(ctx context.Context, y *engine.TallyYear) TallyYearBody { return h.tallyYearBody(ctx, &t, y) })
 	return out, nil
 }
 
@@ -201,12 +199,9 @@ type OneTallyYear struct {
 	ID string `path:"id" doc:"Id of the member's year."`
 }
 
-// tallyYearID refuses what cannot be an id before a database is asked.
+// tallyYearID is the id of a member's year.
 func tallyYearID(s string) (engine.TallyYearID, error) {
-	if !isID(s) {
-		return "", &engine.Error{Kind: engine.NotFound, Key: "tally.unknown_year"}
-	}
-	return engine.TallyYearID(s), nil
+	return idOf[engine.TallyYearID](s, "tally.unknown_year")
 }
 
 func (h *handlers) oneTallyYear(ctx context.Context, in *OneTallyYear) (*TallyYearAnswer, error) {
@@ -224,20 +219,12 @@ func (h *handlers) oneTallyYear(ctx context.Context, in *OneTallyYear) (*TallyYe
 // TallyChange is what every request that changes a member's year carries.
 type TallyChange struct {
 	OneTallyYear
-	IfMatch string `header:"If-Match" doc:"The version that the change is based on, as ETag gave it, in quotes; it makes a repeat safe too." example:"\"7\""`
+	Match
 }
 
 // onTally carries out an act on a member's year and shows the year after it.
 func (h *handlers) onTally(ctx context.Context, in *TallyChange, act func(who engine.Actor, id engine.TallyYearID, base int64) (engine.TallyYear, error)) (*TallyYearAnswer, error) {
-	id, err := tallyYearID(in.ID)
-	if err != nil {
-		return nil, err
-	}
-	base, err := ifMatch(in.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	y, err := act(request.From(ctx).Actor, id, base)
+	y, err := changed(ctx, tallyYearID, in.ID, in.Match, act)
 	if err != nil {
 		return nil, err
 	}
