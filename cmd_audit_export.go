@@ -161,7 +161,7 @@ func (x *auditVerifyCmd) verifyBundle(s *session) error {
 		_, _ = fmt.Fprintln(s.err, s.text("verify.error", "why", v.Error))
 	}
 	if c := r.Checkpoint; c != nil {
-		s.say("verify.bundle", "scope", r.Manifest.Scope, "entries", r.Checked.Entries, "subjects", r.Checked.Subjects, "proofs", r.Checked.Proofs+r.Checked.Leaves,
+		s.say("verify.bundle", "scope", message.Text(s.lang, "verifier.scope."+r.Manifest.Scope, nil), "entries", r.Checked.Entries, "subjects", r.Checked.Subjects, "proofs", r.Checked.Proofs+r.Checked.Leaves,
 			"size", c.Size, "at", c.Time.Format(time.RFC3339))
 	}
 	s.say("verify."+v.Verdict, "n", len(v.Findings))

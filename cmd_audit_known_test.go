@@ -89,7 +89,7 @@ func TestBundles(t *testing.T) {
 			if strings.Contains(said, own) {
 				t.Errorf("with a key it is said that there is none:\n%s", said)
 			}
-			contains(t, must(t, "audit", "verify", "--lang", "en", out), "verdict: intact", own)
+			contains(t, must(t, "audit", "verify", "--lang", "en", out), "verdict: intact", own, message.Text("en", "verifier.scope."+map[string]string{"all.zip": "everything", "unit.zip": "unit"}[name], nil))
 			contains(t, must(t, "audit", "verify", "--json", out), `"verdict": "intact"`, `"own_keys": true`)
 			contains(t, must(t, "audit", "verify", "--json", "--key", public, out), `"own_keys": false`)
 			if a := call(t, nil, append([]string{"audit", "export", "--db", dsn, "--out", out}, args...)...); a.code == 0 {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"bihuan/api/console"
 	"bihuan/config"
@@ -66,7 +67,7 @@ func (s *session) export(ctx context.Context, x *toFile, id string, what func(e 
 	}
 	return s.withEngine(ctx, x.database, func(e *engine.Engine) error {
 		a := layout.Asked{Who: engine.Operator(), Lang: s.lang, Format: "xlsx"}
-		if x.CSV {
+		if x.CSV || strings.EqualFold(filepath.Ext(x.Out), ".csv") { // a workbook under that name would open nowhere
 			a.Format = "csv"
 		}
 		out, err := what(e, &layout.Desk{Engine: e, Layouts: layouts, Site: c.Organisation, After: func(ctx context.Context, b *workbook.Book, lang string) error {

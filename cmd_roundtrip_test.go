@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"bihuan/engine"
@@ -74,5 +76,18 @@ func TestLedgersGoInOutAndIn(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestExportByName: a file that is called CSV is CSV, whether or not a flag says so.
+func TestExportByName(t *testing.T) {
+	dsn := fresh(t)
+	for name, args := range map[string][]string{"ledger.csv": nil, "LEDGER.CSV": nil, "ledger.txt": {"--csv"}} {
+		out := filepath.Join(t.TempDir(), name)
+		must(t, append([]string{"export", "ledger", "--db", dsn, "--out", out}, args...)...)
+		b, err := os.ReadFile(out)
+		if err != nil || len(b) == 0 || strings.HasPrefix(string(b), "PK") {
+			t.Errorf("%s: %v, %.40q", name, err, b)
+		}
 	}
 }

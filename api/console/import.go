@@ -180,14 +180,15 @@ func (c *Console) waiting(v *visit, x url.Values) (intake.Ledger, error) {
 
 // waitingFor returns the ledger behind the address's ticket. One that waited too long is asked for again.
 func (c *Console) waitingFor(v *visit, x url.Values) (intake.Ledger, error) {
-	l, err := c.ledgerOf(v, x)
-	if err != nil {
-		return l, err
-	}
-	l.File, l.Data, err = c.Tray.Aside(string(v.user.ID), v.g.Param("ticket"))
+	file, data, err := c.Tray.Aside(string(v.user.ID), v.g.Param("ticket"))
 	if errors.Is(err, engine.ErrNotFound) {
-		return l, &engine.Error{Kind: engine.NotFound, Field: "file", Key: "console.import.gone"}
+		return intake.Ledger{}, &engine.Error{Kind: engine.NotFound, Field: "file", Key: "console.import.gone"}
 	}
+	if err != nil {
+		return intake.Ledger{}, err
+	}
+	l, err := c.ledgerOf(v, x)
+	l.File, l.Data = file, data
 	return l, err
 }
 

@@ -276,6 +276,10 @@ func TestImportRefuses(t *testing.T) {
 			t.Errorf("answers %d", a.Code)
 		}
 		checkPage(t, "gone", a)
+		// An address that lost what was said of the ledger speaks of the file, too.
+		if a = w.ask(t, "zhang", "/import/"+strings.Repeat("0", 16)+"-"+strings.Repeat("0", 64), nil); a.Code != http.StatusNotFound || !strings.Contains(a.body, "重新选择文件") {
+			t.Errorf("without more in the address, answers %d", a.Code)
+		}
 	})
 }
 

@@ -224,7 +224,7 @@ func WriteCheckpoint(b *workbook.Book, lang string, note []byte) error {
 	if len(note) == 0 {
 		return nil
 	}
-	t, err := b.Sheet(workbook.Sheet{Name: say(lang, "console.proof.sheet"), Columns: []workbook.Column{{Head: say(lang, "console.proof.sheet_why"), Width: 150}}})
+	t, err := b.Sheet(workbook.Sheet{Name: say(lang, "console.proof.sheet"), Columns: []workbook.Column{{Head: say(lang, "console.proof.sheet_why"), Width: 110}}})
 	if err != nil {
 		return err
 	}

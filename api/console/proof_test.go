@@ -208,6 +208,9 @@ func TestCheckpointOnWorkbooks(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %d, %v", path, a.Code, err)
 			}
+			if wide, err := f.GetColWidth(sheet, "A"); err != nil || wide > 110 { // what A4 holds on its side; a single column is not shrunk by every program
+				t.Errorf("%s: the sheet is %.0f wide, %v", path, wide, err)
+			}
 			rows, err := f.GetRows(sheet)
 			if err != nil {
 				t.Errorf("%s: %v", path, err)

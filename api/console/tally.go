@@ -20,7 +20,7 @@ type tallyView struct {
 	NextYear       int
 	Previous, Next string // addresses of the neighbouring years; Next "" if that is ahead
 	Categories     []string
-	Hours          string // at least
+	Rule           string // what every member owes in a year, in words; "" for nothing
 	Mine           string // address of the reader's own year
 	Branches       []tallyBranch
 	Members        []tallyMember
@@ -130,7 +130,9 @@ func (c *Console) fillTally(v *visit, t *engine.Tally, view *tallyView) error {
 	for _, x := range t.Categories {
 		view.Categories = append(view.Categories, x.Name.In(v.lang))
 	}
-	view.Hours = engine.Hours(t.Minutes)
+	if owed := timesAndHours(v, t, func(x *engine.TallyCategory) int { return x.Min }, t.Minutes); owed != "" {
+		view.Rule = v.t("console.tally.rule", "what", owed)
+	}
 	years, err := c.Engine.AllTallyYears(v.ctx, v.actor, engine.TallyFilter{Tally: t.ID, Year: view.Year})
 	if err != nil {
 		return err
@@ -185,18 +187,26 @@ func (c *Console) tallyMember(v *visit, t *engine.Tally, y *engine.TallyYear) ta
 	n := t.Count(y)
 	row := tallyMember{ID: string(y.ID), Name: c.names.user(v, y.UserID), Unit: c.names.unit(v, y.UnitID), Waiting: n.Waiting,
 		Hours: tallyFigure{engine.Hours(n.Minutes), n.ShortMinutes > 0}}
-	var missing []string
 	for _, x := range t.Categories {
 		row.Counts = append(row.Counts, tallyFigure{strconv.Itoa(n.Times[x.ID]), n.ShortTimes[x.ID] > 0})
-		if n.ShortTimes[x.ID] > 0 {
-			missing = append(missing, v.t("console.tally.short_times", "category", x.Name, "n", n.ShortTimes[x.ID]))
+	}
+	row.Short = timesAndHours(v, t, func(x *engine.TallyCategory) int { return n.ShortTimes[x.ID] }, n.ShortMinutes)
+	return row
+}
+
+// timesAndHours says in words how often of each category and how long altogether; "" for nothing.
+func timesAndHours(v *visit, t *engine.Tally, times func(*engine.TallyCategory) int, minutes int) string {
+	var out []string
+	for i := range t.Categories {
+		x := &t.Categories[i]
+		if n := times(x); n > 0 {
+			out = append(out, v.t("console.tally.short_times", "category", x.Name, "n", n))
 		}
 	}
-	if n.ShortMinutes > 0 {
-		missing = append(missing, v.t("console.tally.short_hours", "hours", engine.Hours(n.ShortMinutes)))
+	if minutes > 0 {
+		out = append(out, v.t("console.tally.short_hours", "hours", engine.Hours(minutes)))
 	}
-	row.Short = strings.Join(missing, v.t("list.comma"))
-	return row
+	return strings.Join(out, v.t("list.comma"))
 }
 
 // tallyForms are what the person can do on the page: put somebody on a roll, and switch yearly counts on and off.

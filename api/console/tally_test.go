@@ -63,6 +63,9 @@ func TestTallyPages(t *testing.T) {
 	}
 	shows("chen", "/tally", page, true)
 	shows("chen", page, "录入一条", true)
+	shows("chen", page, `id="tt"`, false) // members do not read the trail: no card without anything in it
+	shows("wu", page, `id="tt"`, true)
+	shows("chen", "/tally", "全年至少：授课 1 次、志愿服务 1 次、义务劳动 1 次、宿舍结对 1 次、20 小时", true)
 	day := w.console.today().String()
 	if body := do("chen", "enter", http.StatusUnprocessableEntity, "category", "lecture", "day", day, "hours", "两小时"); !strings.Contains(body, "不是可用的时长") {
 		t.Error("nothing says what is wrong with the hours")

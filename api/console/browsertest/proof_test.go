@@ -40,6 +40,11 @@ func TestProofPanel(t *testing.T) {
 		w.look(phone)
 		w.fits("proof of "+path, phone)
 	}
+	certificate := "/projects/" + string(h.closed().ID) + "/certificate"
+	w.open(certificate)
+	w.wants(".sealed", "检查点：日志共", "密钥 bihuan/")
+	w.fits(certificate, phone)
+	w.open("/trail")
 	w.eval(`document.querySelector("#proof form details").open = true`, nil)
 	w.fill("#part-known", string(note))
 	w.eval(`fetch("/trail/checkpoint.txt").then(a => a.text()).then(s => window.kept = s), 0`, nil)
