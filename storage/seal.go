@@ -32,8 +32,14 @@ type Sealer struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	floor int64
-	clean time.Time // when nothing was left the last time
+	done  sight // everything that arrived before it is sealed
+	asked sight // of the last look
+}
+
+// sight is a moment of the trail: nothing can arrive before horizon any more.
+type sight struct {
+	horizon int64
+	at      time.Time
 }
 
 // NewSealer returns a sealer that has looked at nothing. A nil now is time.Now.
@@ -41,7 +47,7 @@ func (db *DB) NewSealer(now func() time.Time) *Sealer {
 	if now == nil {
 		now = time.Now
 	}
-	return &Sealer{db: db, now: now, clean: now()}
+	return &Sealer{db: db, now: now, done: sight{at: now()}}
 }
 
 // arrival tells what the databases have in place of an order of commits.
@@ -70,65 +76,75 @@ func (a arrival) waiting() string {
 func (s *Sealer) Age() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.now().Sub(s.clean)
+	return s.now().Sub(s.done.at)
 }
 
-// Seal seals what waits, in short transactions, and returns how many entries it sealed. It returns early, without an
-// error, if another replica is sealing.
+// Seal seals what waits when it begins, in short transactions, and returns how many entries it sealed. What comes
+// meanwhile is left to the next call: to chase it would end in a transaction for every few entries. It returns early,
+// without an error, if another replica is sealing.
 func (s *Sealer) Seal(ctx context.Context) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	left, err := s.look(ctx)
 	var total int64
-	for {
-		horizon, left, err := s.look(ctx)
-		if err != nil {
-			return total, fmt.Errorf("seal: %w", err)
-		}
-		if !left {
-			s.floor, s.clean = horizon, s.now()
-			return total, nil
-		}
-		n, err := s.seal(ctx)
-		if err != nil {
-			return total, fmt.Errorf("seal: %w", err)
-		}
-		if n == 0 {
-			return total, nil // another replica is at it, or has been
-		}
+	for err == nil && left {
+		var n int64
+		n, left, err = s.seal(ctx)
 		total += n
 	}
+	if err != nil {
+		return total, fmt.Errorf("seal: %w", err)
+	}
+	return total, nil
 }
 
-// look tells in one consistent view whether an entry waits, and what cannot be added to any more.
-func (s *Sealer) look(ctx context.Context) (horizon int64, left bool, err error) {
+// look tells whether an entry waits, and learns how far others have sealed: while they do, something waits at every look,
+// but nothing that waited at the one before.
+func (s *Sealer) look(ctx context.Context) (left bool, err error) {
 	a := s.db.arrival()
-	row := s.db.reader(ctx).Raw("SELECT "+a.horizon+", EXISTS (SELECT 1 FROM entries e WHERE "+a.waiting()+")", a.arg(s.floor)).Row()
-	err = row.Scan(&horizon, &left)
-	return horizon, left, err
+	now := sight{at: s.now()}
+	var old bool
+	row := s.db.reader(ctx).Raw("SELECT "+a.horizon+", EXISTS (SELECT 1 FROM entries e WHERE "+a.waiting()+"), EXISTS (SELECT 1 FROM entries e WHERE "+a.waiting()+" AND "+a.column+" < "+a.bound+")",
+		a.arg(s.done.horizon), a.arg(s.done.horizon), a.arg(s.asked.horizon)).Row()
+	if err := row.Scan(&now.horizon, &left, &old); err != nil {
+		return false, err
+	}
+	switch {
+	case !left:
+		s.done = now
+	case !old && s.asked.horizon > s.done.horizon:
+		s.done = s.asked
+	}
+	s.asked = now
+	return left, nil
 }
 
-// seal is one transaction: leaves for the entries that arrived first, and the nodes that they complete.
-func (s *Sealer) seal(ctx context.Context) (n int64, err error) {
+// seal is one transaction: leaves for the entries that arrived first, and the nodes that they complete. It tells whether
+// it left any.
+func (s *Sealer) seal(ctx context.Context) (n int64, left bool, err error) {
 	a := s.db.arrival()
+	began := s.now()
+	var horizon int64 // 0 without a turn
 	err = s.db.alone(ctx, func(tx *gorm.DB) error {
-		n = 0
+		n, left, horizon = 0, false, 0
 		free, err := s.db.lockLog(tx)
 		if err != nil || !free {
 			return err
 		}
-		// Only now: what the one before has sealed is visible to statements that begin under the lock.
+		// Only now: what the one before has sealed is visible to statements that begin under the lock. What arrived before
+		// the horizon is visible to all that follow.
 		var size int64
-		if err := tx.Raw(treeSize).Scan(&size).Error; err != nil {
+		if err := tx.Raw("SELECT ("+treeSize+"), "+a.horizon).Row().Scan(&size, &horizon); err != nil {
 			return err
 		}
 		result := tx.Exec(`INSERT INTO log_leaves (idx, entry_id, hash)
 			SELECT CAST(? AS bigint) + row_number() OVER (ORDER BY w.arrived, w.id) - 1, w.id, w.hash FROM (
 				SELECT e.id, e.hash, `+a.column+` AS arrived FROM entries e WHERE `+a.waiting()+`
-				ORDER BY `+a.column+`, e.id LIMIT `+fmt.Sprint(sealAtOnce)+`) w`, size, a.arg(s.floor))
+				ORDER BY `+a.column+`, e.id LIMIT `+fmt.Sprint(sealAtOnce)+`) w`, size, a.arg(s.done.horizon))
 		if result.Error != nil {
 			return result.Error
 		}
-		n = result.RowsAffected
+		n, left = result.RowsAffected, result.RowsAffected == sealAtOnce
 		nodes, err := merkle.Grow(ctx, hashes{tx}, size, size+n)
 		if err != nil {
 			return err
@@ -144,7 +160,10 @@ func (s *Sealer) seal(ctx context.Context) (n int64, err error) {
 		}
 		return nil
 	}, func() (bool, error) { return false, nil }) // what a lost reply leaves open, the next look sees
-	return n, err
+	if err == nil && horizon > 0 && !left {
+		s.done = sight{horizon, began}
+	}
+	return n, left, err
 }
 
 var insertNode = logNodes.insert()

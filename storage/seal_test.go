@@ -114,6 +114,38 @@ func TestSealCommitSafe(t *testing.T) {
 	}
 }
 
+// A replica that finds something waiting whenever it looks, and never its turn, knows that others keep up.
+func TestSealBehindAnother(t *testing.T) {
+	db := storagetest.Open(t, storage.Postgres)
+	w := newWorld(t, db)
+	now := start
+	s := db.NewSealer(func() time.Time { return now })
+	look := func(want time.Duration) {
+		t.Helper()
+		lock, err := db.SQL().BeginTx(t.Context(), nil)
+		w.must(err)
+		defer func() { w.must(lock.Rollback()) }()
+		if _, err := lock.ExecContext(t.Context(), "SELECT pg_advisory_xact_lock($1)", int64(0x626968_75616e_07)); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Second)
+		if n, err := s.Seal(t.Context()); err != nil || n != 0 || s.Age() != want {
+			t.Errorf("sealed %d (%v), age %v, want %v", n, err, s.Age(), want)
+		}
+	}
+	w.create("root", nil)
+	look(time.Second)
+	for range 3 { // others seal, and more comes before this one looks
+		if _, err := db.NewSealer(nil).Seal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.create("root", nil)
+		look(time.Second)
+	}
+	look(2 * time.Second) // nobody does
+	look(3 * time.Second)
+}
+
 // Several replicas seal what several writers write, and the log is dense and whole.
 func TestSealReplicas(t *testing.T) {
 	for _, backend := range storagetest.Backends {
