@@ -4,7 +4,7 @@ package main
 
 import (
 	"bytes"
-	"context"
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -20,7 +20,6 @@ import (
 
 	"bihuan/engine"
 	"bihuan/engine/audit"
-	"bihuan/engine/audit/merkle"
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
 )
@@ -89,10 +88,17 @@ func benchEntries(t *testing.T) int {
 // TestBenchVerify verifies a million entries with the program as it is built, and says how long it took and how much
 // memory it had at most. The entries are those of a real project, again and again under other ids.
 func TestBenchVerify(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "bihuan")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "nomsgpack", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	t.Run("sqlite", func(t *testing.T) { benchVerify(t, binary, "sqlite:"+filepath.Join(t.TempDir(), "bihuan.db")) })
+	t.Run("postgres", func(t *testing.T) { benchVerify(t, binary, storagetest.PostgresDurable(t)) })
+}
+
+func benchVerify(t *testing.T, binary, dsn string) {
 	ctx := t.Context()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "bihuan.db")
-	db, err := storage.Open(ctx, "sqlite:"+path)
+	db, err := storage.Open(ctx, dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +116,7 @@ func TestBenchVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	name := "verify_" + string(db.Backend())
 	var sealing time.Duration
 	for want := int64(benchEntries(t)); n < want; { // as it goes when entries come one by one, not all at once
 		w.multiply(t, int(min(want-n, 50_000)))
@@ -120,38 +127,29 @@ func TestBenchVerify(t *testing.T) {
 		}
 		n, sealing = n+more, sealing+time.Since(began)
 	}
-	fmt.Printf("  verify_sqlite: %d entries were sealed in %s\n", n, sealing.Round(time.Millisecond))
-	log, err := db.Log(ctx)
-	if err != nil {
+	fmt.Printf("  %s: %d entries were sealed in %s\n", name, n, sealing.Round(time.Millisecond))
+	signed := newSeals(db, w.engine, t.TempDir(), slog.New(slog.DiscardHandler))
+	if err := signed.checkpoint(ctx); err != nil {
 		t.Fatal(err)
 	}
-	signer, _, err := merkle.OpenSigner(filepath.Join(dir, "signing"), log, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Checkpoint(ctx, func(ctx context.Context, h merkle.Hashes, size int64, _ bool) ([]byte, error) {
-		return signer.Sign(ctx, h, log, size, time.Now())
-	}); err != nil {
-		t.Fatal(err)
+	if db.Backend() == storage.Postgres {
+		if _, err := db.SQL().ExecContext(ctx, "VACUUM ANALYZE"); err != nil { // as autovacuum would, in its time
+			t.Fatal(err)
+		}
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	binary := filepath.Join(dir, "bihuan")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-tags", "nomsgpack", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	cmd := exec.CommandContext(ctx, binary, "audit", "verify", "--db", "sqlite:"+path, "--lang", "en")
+	cmd := exec.CommandContext(ctx, binary, "audit", "verify", "--db", dsn, "--lang", "en")
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	took := time.Since(began)
-	// The key was made behind the trail's back, which is the one thing to be found.
-	if cmd.ProcessState == nil || strings.Count(string(out), "tampered: ") != 1 || !bytes.Contains(out, []byte("not one that the trail tells of")) {
+	if log := fmt.Sprintf("Merkle log: %d entries", n); err != nil || !bytes.Contains(out, []byte(log)) {
 		t.Fatalf("%v\n%.2000s", err, out)
 	}
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	fmt.Printf("figure verify_sqlite_seconds %.1f\nfigure verify_sqlite_mebibytes %d\n", took.Seconds(), usage.Maxrss>>10)
-	fmt.Printf("  verify_sqlite: %d entries, %.0f/s, %.1f s of processor time\n", n, float64(n)/took.Seconds(), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
+	fmt.Printf("figure %s_seconds %.1f\nfigure %s_mebibytes %d\n", name, took.Seconds(), name, usage.Maxrss>>10)
+	fmt.Printf("  %s: %d entries, %.0f/s, %.1f s of processor time\n", name, n, float64(n)/took.Seconds(), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
 }
 
 // multiply makes copies of the first project with its chain, until there are that many more entries.
@@ -166,22 +164,33 @@ func (w *benchWorld) multiply(t *testing.T, entries int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var columns []string
-	rows, err := w.db.SQL().QueryContext(ctx, "SELECT name FROM pragma_table_info('projects')")
+	mark := func(n int, as string) string { return fmt.Sprintf("?%d", n) }
+	if w.db.Backend() == storage.Postgres {
+		mark = func(n int, as string) string { return fmt.Sprintf("$%d::%s", n, as) }
+	}
+	rows, err := w.db.SQL().QueryContext(ctx, "SELECT * FROM projects WHERE 1 = 0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			t.Fatal(err)
-		}
-		columns = append(columns, `"`+name+`"`)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	columns, err := rows.Columns()
+	if err := errors.Join(err, rows.Close()); err != nil {
 		t.Fatal(err)
 	}
-	chosen := strings.NewReplacer(`"id"`, "?1", `"number"`, "?2", `"head"`, "?3").Replace(strings.Join(columns, ", "))
+	own := map[string]string{"id": mark(1, "uuid"), "number": mark(2, "text"), "head": mark(3, "bytea")}
+	chosen := make([]string, len(columns))
+	for i, c := range columns {
+		columns[i] = `"` + c + `"`
+		chosen[i] = cmp.Or(own[c], columns[i])
+	}
+	types := strings.Fields("uuid text timestamptz text bigint bytea bytea text text text text text text bigint bytea")
+	var places []string // of a whole chain: with one statement for each entry PostgreSQL takes ten times as long
+	for i := range page.Items {
+		var row []string
+		for k, as := range types {
+			row = append(row, mark(i*len(types)+k+1, as))
+		}
+		places = append(places, "("+strings.Join(row, ", ")+")")
+	}
 	tx, err := w.db.SQL().BeginTx(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -193,14 +202,15 @@ func (w *benchWorld) multiply(t *testing.T, entries int) {
 		}
 		return s
 	}
-	project := prepare("INSERT INTO projects (" + strings.Join(columns, ", ") + ") SELECT " + chosen + " FROM projects WHERE id = ?4")
-	entry := prepare(`INSERT INTO entries (id, log, at, subject, seq, prev, hash, actor_id, actor_role, action, unit_id, from_stage, to_stage, version, bytes)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	project := prepare("INSERT INTO projects (" + strings.Join(columns, ", ") + ") SELECT " + strings.Join(chosen, ", ") + " FROM projects WHERE id = " + mark(4, "uuid"))
+	chain := prepare(`INSERT INTO entries (id, log, at, subject, seq, prev, hash, actor_id, actor_role, action, unit_id, from_stage, to_stage, version, bytes)
+		VALUES ` + strings.Join(places, ", "))
 	for made := 0; made < entries; made += len(page.Items) {
 		id := w.engine.NewID()
 		w.copies++
 		number := fmt.Sprintf("%s%0*d", p.Number[:2], len(p.Number)-2, w.copies+1_000_000)[:len(p.Number)]
 		var prev audit.Digest
+		var values []any
 		subject := "project/" + id
 		for _, e := range page.Items {
 			own := w.engine.NewID()
@@ -215,10 +225,11 @@ func (w *benchWorld) multiply(t *testing.T, entries int) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := entry.ExecContext(ctx, own, e.Log, e.At, subject, e.Seq, before, hash[:], e.Actor.ID, e.Actor.Role, e.Action, e.Unit, e.From, e.To, e.Version, b); err != nil {
-				t.Fatal(err)
-			}
+			values = append(values, own, e.Log, e.At, subject, e.Seq, before, hash[:], e.Actor.ID, e.Actor.Role, e.Action, e.Unit, e.From, e.To, e.Version, b)
 			prev = hash
+		}
+		if _, err := chain.ExecContext(ctx, values...); err != nil {
+			t.Fatal(err)
 		}
 		if _, err := project.ExecContext(ctx, id, number, prev[:], string(p.ID)); err != nil {
 			t.Fatal(err)
