@@ -88,7 +88,7 @@ func (x *auditVerifyCmd) Run(ctx context.Context, s *session) error {
 		return failure{verifyUsage, err}
 	}
 	report, err := verify(ctx, c.DB, c.Signing, opt)
-	if errors.Is(err, storage.ErrForeign) || errors.Is(err, merkle.ErrMalformed) {
+	if errors.Is(err, merkle.ErrForeign) {
 		return failure{verifyUsage, err}
 	}
 	v, code := judge(report, err)
@@ -110,12 +110,8 @@ func (x *auditVerifyCmd) Run(ctx context.Context, s *session) error {
 
 // options reads the files that the flags name. Evidence is read where its folder is.
 func (x *auditVerifyCmd) options(c config.Config) (opt storage.VerifyOptions, err error) {
-	for _, name := range x.Known {
-		notes, err := keptNotes(name)
-		if err != nil {
-			return opt, err
-		}
-		opt.Known = append(opt.Known, notes...)
+	if opt.Known, err = readAllKept(x.Known); err != nil {
+		return opt, err
 	}
 	if x.Key != "" {
 		text, err := os.ReadFile(x.Key)
@@ -147,7 +143,7 @@ func judge(report storage.Report, err error) (verdict, int) {
 	switch {
 	case len(report.Findings) > 0: // also if the rest could not be read
 		return verdict{Verdict: "tampered", Report: report}, verifyTampered
-	case err != nil:
+	case err != nil || merkle.Undecided(report.Doubts):
 		return verdict{Verdict: "undecided", Report: report}, verifyUnknown
 	}
 	return verdict{Verdict: "intact", Report: report}, verifyIntact
@@ -178,7 +174,7 @@ func verifyWith(ctx context.Context, db *storage.DB, signing string, opt storage
 			opt.Keys = keys
 		}
 		if last, err := merkle.ReadLast(signing); err == nil && last != nil && len(keys) > 0 {
-			opt.Known = append(opt.Known, storage.Known{Name: filepath.Join(signing, "checkpoint.last"), Note: last})
+			opt.Known = append(opt.Known, merkle.Kept{Name: filepath.Join(signing, "checkpoint.last"), Notes: [][]byte{last}})
 		}
 	}
 	return db.Verify(ctx, opt)
@@ -205,6 +201,7 @@ func (s *session) showVerdict(v verdict) {
 	if v.Error != "" {
 		_, _ = fmt.Fprintln(s.err, s.text("verify.error", "why", v.Error))
 	}
+	s.sayDoubts(v.Doubts)
 	n := v.Checked
 	for _, l := range v.Lost {
 		s.say("verify.lost", "file", l.Known, "n", l.Entries, "epoch", l.Epoch, "entry", l.Entry, "at", l.At.Format(time.RFC3339))

@@ -60,17 +60,15 @@ func (x *auditExportCmd) write(ctx context.Context, s *session, db *storage.DB, 
 		}
 		opt.Unit, said["unit"] = u.ID, u.ID
 	}
-	for _, name := range x.Known {
-		kept, err := readKept(name)
-		if err != nil {
-			return err
-		}
-		for _, k := range kept {
-			opt.Known = append(opt.Known, k.Checkpoint)
-		}
+	kept, err := readAllKept(x.Known)
+	if err != nil {
+		return err
+	}
+	for _, k := range kept {
+		opt.Known = append(opt.Known, k.Claims()...)
 	}
 	var m bundle.Manifest
-	err := writeFile(x.Out, os.O_EXCL, func(f *os.File) (err error) {
+	err = writeFile(x.Out, os.O_EXCL, func(f *os.File) (err error) {
 		m, err = db.Export(ctx, f, opt)
 		return errors.Join(err, f.Sync())
 	})
@@ -125,12 +123,9 @@ func (x *auditVerifyCmd) verifyBundle(s *session) error {
 			return failure{verifyUsage, err}
 		}
 	}
-	for _, name := range x.Known {
-		kept, err := readKept(name)
-		if err != nil {
-			return failure{verifyUsage, err}
-		}
-		opt.Known = append(opt.Known, kept...)
+	var err error
+	if opt.Known, err = readAllKept(x.Known); err != nil {
+		return failure{verifyUsage, err}
 	}
 	f, err := os.Open(x.Bundle)
 	if err != nil {
@@ -154,6 +149,7 @@ func (x *auditVerifyCmd) verifyBundle(s *session) error {
 	if v.OwnKeys {
 		s.print(message.Text(s.lang, "verifier.own_keys", nil))
 	}
+	s.sayDoubts(r.Doubts)
 	for _, why := range r.Undecided {
 		s.say("verify.error", "why", why)
 	}

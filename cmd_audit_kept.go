@@ -11,8 +11,8 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"bihuan/engine"
-	"bihuan/engine/audit/bundle"
 	"bihuan/engine/audit/merkle"
+	"bihuan/engine/message"
 	"bihuan/storage"
 )
 
@@ -24,19 +24,19 @@ const (
 	maxKeptText  = 64 << 20 // of its first cells: they may all be one long text
 )
 
-// keptNotes returns the checkpoints in a file that somebody kept: the note as it was signed, a mail or anything else that
-// holds it, or an exported workbook. A file without any is returned as it is, for whoever says what is wrong with it.
-func keptNotes(name string) ([]storage.Known, error) {
+// readKept reads a file that somebody kept: the note as it was signed, a mail or anything else that holds it, or an exported
+// workbook. A file with nothing in it that looks like a checkpoint is refused.
+func readKept(name string) (merkle.Kept, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, err
+		return merkle.Kept{}, err
 	}
 	if info.Size() > maxKeptFile {
-		return nil, line("verify.kept_large", "file", name)
+		return merkle.Kept{}, line("verify.kept_large", "file", name)
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, err
+		return merkle.Kept{}, err
 	}
 	switch m, isMail := readMail(text); {
 	case bytes.HasPrefix(text, []byte("PK")):
@@ -45,30 +45,43 @@ func keptNotes(name string) ([]storage.Known, error) {
 		text, err = mailText(m)
 	}
 	if errors.Is(err, errKeptLarge) {
-		return nil, line("verify.kept_large", "file", name)
+		return merkle.Kept{}, line("verify.kept_large", "file", name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return merkle.Kept{}, fmt.Errorf("%s: %w", name, err)
 	}
-	notes, missed := merkle.Cut(text)
-	if missed > 0 && len(notes) > 0 {
-		return nil, line("verify.kept_missed", "file", name, "n", missed)
-	}
-	if len(notes) == 0 {
-		return []storage.Known{{Name: name, Note: text}}, nil
-	}
-	out := make([]storage.Known, len(notes))
-	for i, note := range notes {
-		out[i] = storage.Known{Name: name, Note: note}
-		if i > 0 {
-			out[i].Name = fmt.Sprintf("%s (%d)", name, i+1)
+	return merkle.Keep(name, text)
+}
+
+// readAllKept reads every file that somebody kept.
+func readAllKept(names []string) ([]merkle.Kept, error) {
+	out := make([]merkle.Kept, len(names))
+	for i, name := range names {
+		var err error
+		if out[i], err = readKept(name); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
 }
 
+// sayDoubts tells what of the kept files was not believed, and why.
+func (s *session) sayDoubts(doubts []merkle.Doubt) {
+	for _, d := range doubts {
+		why := message.Text(s.lang, "verifier.doubt."+d.Why, map[string]any{"n": d.N})
+		key := "verifier.doubt_beside"
+		if d.Alone {
+			key = "verifier.doubt_alone"
+		}
+		s.print(message.Text(s.lang, key, map[string]any{"file": d.File, "why": why}))
+	}
+}
+
 // errKeptLarge says that there is more in a file than anybody would keep.
 var errKeptLarge = errors.New("more text than is looked through")
+
+// lineEnds makes one line out of a cell: the lines within it are somebody's words.
+var lineEnds = strings.NewReplacer("\r", " ", "\n", " ")
 
 // workbookText returns the first cell of each row of a workbook's sheets, a line each.
 func workbookText(b []byte) ([]byte, error) {
@@ -89,7 +102,7 @@ func workbookText(b []byte) ([]byte, error) {
 				return nil, err
 			}
 			if len(cells) > 0 {
-				out.WriteString(cells[0])
+				out.WriteString(lineEnds.Replace(cells[0]))
 			}
 			out.WriteByte('\n')
 			if out.Len() > maxKeptText {
@@ -101,21 +114,6 @@ func workbookText(b []byte) ([]byte, error) {
 		}
 	}
 	return []byte(out.String()), nil
-}
-
-// readKept reads checkpoints that somebody kept, whoever signed them.
-func readKept(name string) ([]merkle.Point, error) {
-	notes, err := keptNotes(name)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]merkle.Point, len(notes))
-	for i, k := range notes {
-		if out[i], err = bundle.Kept(k.Name, k.Note); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }
 
 // newestNote returns the newest checkpoint for whatever leaves the installation, nil if there is none.

@@ -113,6 +113,49 @@ func TestVerifyWhatWasKept(t *testing.T) {
 			t.Errorf("%s: exit %d, %d known\n%s", name, a.code, v.Checked.Known, a.out)
 		}
 	}
+	// What somebody wrote into a project comes with mails and workbooks. It never makes a trail tampered, and never stands
+	// in for what was kept.
+	trail := filepath.Join(t.TempDir(), "trail.zip")
+	must(t, "audit", "export", "--db", dsn, "--out", trail)
+	forged := strings.Replace(note, "\n"+strings.Split(note, "\n")[1]+"\n", "\n1\n", 1)
+	forged = strings.Replace(forged, strings.Split(note, "\n")[2], strings.Repeat("A", 43)+"=", 1)
+	title := strings.Join(strings.Fields(forged), " ")
+	words := excelize.NewFile()
+	for cell, text := range map[string]string{"A1": "项目\n" + forged, "A2": title, "B3": forged} {
+		if err := words.SetCellStr("Sheet1", cell, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, l := range strings.Split(strings.TrimSpace(note), "\n") {
+		if err := words.SetCellStr("Sheet1", fmt.Sprintf("A%d", i+4), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mixed := filepath.Join(t.TempDir(), "mixed.xlsx")
+	if err := errors.Join(words.SaveAs(mixed), words.Close()); err != nil {
+		t.Fatal(err)
+	}
+	public := filepath.Join(filepath.Dir(strings.TrimPrefix(dsn, "sqlite:")), "signing", "checkpoint.pub")
+	for name, x := range map[string]struct {
+		kept string
+		code int
+		says string
+	}{
+		"words within a line":            {file(t, "p.txt", strings.Replace(body, "改造", "改造 "+title, 1)), verifyIntact, ""},
+		"a mail whose note is forged":    {file(t, "q.txt", "提醒：\n"+forged+"\n"+body), verifyIntact, "warning: "},
+		"a workbook with such words":     {mixed, verifyIntact, "warning: "},
+		"a marred one beside":            {file(t, "r.txt", note+strings.ReplaceAll(note, "\n", "<br>\n")), verifyIntact, "warning: "},
+		"only a forged one":              {file(t, "s.txt", forged), verifyUnknown, "nothing follows"},
+		"only a marred one":              {file(t, "u.txt", strings.ReplaceAll(note, "\n", "<br>\n")), verifyUnknown, "nothing follows"},
+		"a forged one twice, in a title": {file(t, "v.txt", title+"\n"+title), verifyUnknown, "(2)"},
+	} {
+		for what, args := range map[string][]string{"live": {"--db", dsn}, "bundle": {"--key", public, trail}} {
+			a := call(t, nil, append([]string{"audit", "verify", "--lang", "en", "--known", x.kept}, args...)...)
+			if warned := strings.Contains(a.out, "warning: ") || strings.Contains(a.out, "nothing follows"); a.code != x.code || !strings.Contains(a.out, x.says) || warned != (x.says != "") {
+				t.Errorf("%s, %s: exit %d, want %d with %q\n%s%s", name, what, a.code, x.code, x.says, a.out, a.err)
+			}
+		}
+	}
 	for name, kept := range map[string]string{"no workbook": file(t, "x.xlsx", "PK\x03\x04 nonsense"), "a changed letter": file(t, "y.txt", strings.Replace(note, "time 2", "time 1", 1))} {
 		if a := call(t, nil, "audit", "verify", "--db", dsn, "--known", kept); a.code == verifyIntact {
 			t.Errorf("%s is believed:\n%s", name, a.out)
@@ -133,7 +176,7 @@ func TestKeptBomb(t *testing.T) {
 	if err := errors.Join(f.SaveAs(name), f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keptNotes(name); err == nil || err.Error() != line("verify.kept_large", "file", name).Error() {
+	if _, err := readKept(name); err == nil || err.Error() != line("verify.kept_large", "file", name).Error() {
 		t.Errorf("%v", err)
 	}
 }

@@ -47,11 +47,7 @@ func TestProofs(t *testing.T) {
 
 		h.want(201, "", "secretary", "POST", "/api/v1/projects", complete())
 		sign()
-		point, err := merkle.Parse([]byte(kept), keys)
-		if err != nil {
-			t.Fatal(err)
-		}
-		opt := bundle.Options{Keys: keys, Known: []merkle.Point{{Name: "kept", Checkpoint: point}}}
+		opt := bundle.Options{Keys: keys, Known: []merkle.Kept{{Name: "kept", Notes: [][]byte{[]byte(kept)}}}}
 		for part, scope := range map[string]string{"?unit=b1&": bundle.OneUnit, "?project=" + p.ID + "&": bundle.OneProject} {
 			path := "/api/v1/audit/bundle" + part + "known=" + url.QueryEscape(kept)
 			a := h.want(200, "", "inspector", "GET", path, nil)

@@ -26,7 +26,7 @@ type vault struct {
 	signing string // folder of the signer
 	files   string // folder of the evidence
 	signer  *merkle.Signer
-	known   storage.Known // what an inspector kept an hour ago
+	known   merkle.Kept // what an inspector kept an hour ago
 }
 
 func newVault(t *testing.T, db *storage.DB) *vault {
@@ -38,7 +38,7 @@ func newVault(t *testing.T, db *storage.DB) *vault {
 		x.q = x.update(x.q, func(p *engine.Project) { p.Progress = (p.Progress + 1) % 100 })
 	}
 	x.seal()
-	x.known = storage.Known{Name: "kept.txt", Note: x.checkpoint()}
+	x.known = merkle.Kept{Name: "kept.txt", Notes: [][]byte{x.checkpoint()}}
 	x.now = x.now.Add(time.Hour)
 	x.p = x.update(x.p, func(p *engine.Project) { p.Progress = 70 })
 	x.q = x.update(x.q, func(p *engine.Project) { p.Title = "一小时后" })
@@ -92,7 +92,7 @@ func (x *vault) verify(kept bool) storage.Report {
 		return os.Open(filepath.Join(x.files, d.String()))
 	}}
 	if kept {
-		opt.Known = []storage.Known{x.known}
+		opt.Known = []merkle.Kept{x.known}
 	}
 	r, err := x.db.Verify(x.t.Context(), opt)
 	x.must(err)
@@ -330,7 +330,7 @@ func newVaultWith(t *testing.T, db *storage.DB, prepare func(x *vault) func()) *
 	attack := prepare(x)
 	x.p = x.update(x.p, func(p *engine.Project) { p.Progress = 80 })
 	x.seal()
-	x.known = storage.Known{Name: "kept.txt", Note: x.checkpoint()}
+	x.known = merkle.Kept{Name: "kept.txt", Notes: [][]byte{x.checkpoint()}}
 	x.now = x.now.Add(time.Hour)
 	if r := x.verify(true); !r.Intact() {
 		t.Fatalf("before anything was done: %+v", r.Findings)

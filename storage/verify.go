@@ -33,7 +33,7 @@ type VerifyOptions struct {
 	Project  engine.ProjectID    // only this project's chain, row and evidence; "" = everything
 	Batch    int                 // entries read at a time; 0 = 2000
 	Keys     merkle.Keys         // whose checkpoints are believed; empty: those that the trail itself tells of
-	Known    []Known             // checkpoints that somebody kept outside
+	Known    []merkle.Kept       // what somebody kept outside
 	Files    OpenFile            // reads evidence; nil: files are not looked at
 	Findings int                 // at most so many are listed, the others are counted; 0 = 1000
 	Progress func(entries int64) // called after each batch, if given
@@ -91,6 +91,7 @@ type Report struct {
 	More     int             `json:"more"`                     // findings that are not listed
 	Oldest   *time.Time      `json:"unsealed_since,omitempty"` // time of the oldest entry that is not in the log yet
 	Lost     []Lost          `json:"lost,omitempty"`           // what a declared restore lost: no finding
+	Doubts   []merkle.Doubt  `json:"doubts,omitempty"`         // what was kept outside, and not believed: no finding
 }
 
 // Intact reports whether nothing was found.

@@ -14,15 +14,6 @@ import (
 	"bihuan/engine/audit/merkle"
 )
 
-// Known is a checkpoint that somebody kept outside.
-type Known struct {
-	Name string // of the file
-	Note []byte
-}
-
-// ErrForeign says that a known checkpoint belongs to another installation, so that nothing follows from it.
-var ErrForeign = errors.New("the checkpoint belongs to another installation")
-
 // Lost is a known checkpoint over entries that a declared restore lost.
 type Lost struct {
 	Known   string    `json:"known"`
@@ -95,7 +86,7 @@ func (v *verifier) checkpoints(ctx context.Context) error {
 		}
 	}
 	for _, k := range v.opt.Known {
-		if err := v.known(k, append(slices.Clone(trail), keys...), installation, epochs); err != nil {
+		if err := v.known(k, append(slices.Clone(trail), keys...), epochs); err != nil {
 			return err
 		}
 	}
@@ -103,26 +94,23 @@ func (v *verifier) checkpoints(ctx context.Context) error {
 	return nil
 }
 
-// known takes up a checkpoint that somebody kept.
-func (v *verifier) known(k Known, keys merkle.Keys, installation string, epochs []Epoch) error {
-	v.report.Checked.Known++
-	c, err := merkle.Parse(k.Note, keys)
-	switch {
-	case err != nil && !errors.Is(err, merkle.ErrSignature) || c.Size == 0:
-		return fmt.Errorf("%s: %w", k.Name, err)
-	case c.Installation() != installation:
-		return fmt.Errorf("%s: %w", k.Name, ErrForeign)
-	case err != nil:
-		v.noteLog(0, merkle.CheckSignature, "%s is signed by no key that this trail knows: the key was exchanged, or the file changed", k.Name)
+// known takes up the checkpoints in a file that somebody kept: those count that one of the keys signed.
+func (v *verifier) known(k merkle.Kept, keys merkle.Keys, epochs []Epoch) error {
+	points, doubts, err := k.Believe(keys, v.report.Log)
+	if err != nil {
+		return err
 	}
-	for _, e := range epochs { // the earliest that began with less
-		if e.Epoch > c.Epoch() && e.Size < c.Size {
-			v.report.Lost = append(v.report.Lost, Lost{Known: k.Name, Entries: c.Size - e.Size, Epoch: e.Epoch, Entry: e.entry, At: e.at})
-			return nil
+	v.report.Doubts = append(v.report.Doubts, doubts...)
+	for _, p := range points {
+		v.report.Checked.Known++
+		i := slices.IndexFunc(epochs, func(e Epoch) bool { return e.Epoch > p.Epoch() && e.Size < p.Size }) // the earliest that began with less
+		if i >= 0 {
+			e := epochs[i]
+			v.report.Lost = append(v.report.Lost, Lost{Known: p.Name, Entries: p.Size - e.Size, Epoch: e.Epoch, Entry: e.entry, At: e.at})
+			continue
 		}
+		v.log.points, v.log.known = append(v.log.points, p), append(v.log.known, p)
 	}
-	p := merkle.Point{Name: k.Name, Checkpoint: c}
-	v.log.points, v.log.known = append(v.log.points, p), append(v.log.known, p)
 	return nil
 }
 

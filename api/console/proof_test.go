@@ -111,15 +111,8 @@ func TestProofFromThePage(t *testing.T) {
 	if _, err := w.sign(ctx); err != nil {
 		t.Fatal(err)
 	}
-	points := func(note string) []merkle.Point {
-		c, err := merkle.Parse([]byte(note), w.keys(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return []merkle.Point{{Name: "kept", Checkpoint: c}}
-	}
 	known := "&known=" + url.QueryEscape("留存：\r\n"+strings.ReplaceAll(kept.body, "\n", "\r\n"))
-	opt := bundle.Options{Keys: w.keys(t), Known: points(kept.body)}
+	opt := bundle.Options{Keys: w.keys(t), Known: []merkle.Kept{{Name: "kept", Notes: [][]byte{[]byte(kept.body)}}}}
 	// There is another body beside the college, which its inspector does not inspect: everything is not hers to take.
 	if a := w.ask(t, "wang", "/trail/bundle.zip", nil); a.Code != http.StatusForbidden || !strings.Contains(a.body, "督查范围") {
 		t.Errorf("an inspector of a part takes everything: %d", a.Code)

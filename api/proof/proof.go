@@ -5,7 +5,6 @@ package proof
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -143,19 +142,12 @@ func Known(text string) ([]merkle.Checkpoint, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	notes, missed := merkle.Cut([]byte(text))
-	if missed > 0 || len(notes) == 0 || len(notes) > maxKnown {
-		return nil, &engine.Error{Kind: engine.Invalid, Field: "known", Key: "proof.not_known", Args: map[string]any{"limit": maxKnown}}
+	kept, err := merkle.Keep("", []byte(text))
+	claims := kept.Claims()
+	if err != nil || kept.Missed > 0 || len(claims) != len(kept.Notes) || len(claims) > maxKnown {
+		return nil, &engine.Error{Kind: engine.Invalid, Field: "known", Key: "proof.not_known", Args: map[string]any{"limit": maxKnown}, Err: err}
 	}
-	out := make([]merkle.Checkpoint, len(notes))
-	for i, note := range notes {
-		c, err := merkle.Parse(note, nil)
-		if !errors.Is(err, merkle.ErrSignature) || c.Size == 0 {
-			return nil, &engine.Error{Kind: engine.Invalid, Field: "known", Key: "proof.not_known", Args: map[string]any{"limit": maxKnown}, Err: err}
-		}
-		out[i] = c
-	}
-	return out, nil
+	return claims, nil
 }
 
 // maxKnown is how many kept checkpoints one bundle is proved against.

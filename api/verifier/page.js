@@ -53,6 +53,10 @@
     const cls = { intact: "g", tampered: "r", undecided: "y" }[a.verdict];
     const n = a.findings.length;
     const parts = [banner(cls, t(a.verdict, { n: number(n) }), t(a.verdict + "_detail"))];
+    for (const d of a.doubts || []) {
+      const why = t("doubt." + d.why, { n: number(d.n) });
+      parts.push(el("p", "banner y", t(d.alone ? "doubt_alone" : "doubt_beside", { file: d.file, why })));
+    }
     for (const why of a.undecided || []) parts.push(el("p", "banner y", why));
     if (a.error) parts.push(el("p", "banner y", t("broken_off", { why: a.error })));
     if (a.own_keys) parts.push(el("p", "banner n", t("own_keys")));

@@ -27,10 +27,6 @@ func TestProofPanel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := merkle.Parse(note, keys)
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := h.enter("wang")
 	for _, path := range []string{"/projects/" + string(h.closed().ID), "/trail"} {
 		w.look(desktop)
@@ -64,7 +60,7 @@ func TestProofPanel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := bundle.Verify(strings.NewReader(string(taken)), int64(len(taken)), bundle.Options{Keys: keys, Known: []merkle.Point{{Name: "kept", Checkpoint: signed}}})
+	r, err := bundle.Verify(strings.NewReader(string(taken)), int64(len(taken)), bundle.Options{Keys: keys, Known: []merkle.Kept{{Name: "kept", Notes: [][]byte{note}}}})
 	if err != nil || len(r.Findings)+len(r.Undecided) > 0 || r.Manifest.Scope != bundle.OneUnit || r.Checked.Entries == 0 {
 		t.Errorf("taken away: %+v, %v: %.200q", r, err, text)
 	}

@@ -97,12 +97,12 @@ func (h *house) reported(file, key, kept string) []audit.Finding {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	known, err := bundle.Kept(filepath.Base(kept), read(kept))
+	known, err := merkle.Keep(filepath.Base(kept), read(kept))
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	b := read(file)
-	r, err := bundle.Verify(bytes.NewReader(b), int64(len(b)), bundle.Options{Keys: keys, Known: []merkle.Point{known}})
+	r, err := bundle.Verify(bytes.NewReader(b), int64(len(b)), bundle.Options{Keys: keys, Known: []merkle.Kept{known}})
 	if err != nil || len(r.Findings) == 0 {
 		h.t.Fatalf("%v, %+v", err, r.Findings)
 	}
@@ -164,6 +164,23 @@ func TestOfflineVerifier(t *testing.T) {
 	if strings.Contains(p.text("#out"), "没有提供公钥") {
 		t.Error("it does not know that it has been given a key")
 	}
+	// Words that look like a checkpoint decide nothing, beside one that a key confirms and alone.
+	note, err := os.ReadFile(name("kept.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(note), "\n")
+	forged := strings.Replace(string(note), lines[2], strings.Repeat("A", 43)+"=", 1)
+	for file, text := range map[string]string{"mixed.txt": forged + string(note), "forged.txt": forged} {
+		if err := os.WriteFile(name(file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.attach("#known", name("mixed.txt"))
+	ask("trail.zip", "intact", "提醒：mixed.txt", "不是所用公钥签的")
+	p.attach("#known", name("forged.txt"))
+	ask("trail.zip", "undecided", "forged.txt", "不能据此判断")
+	p.attach("#known", name("kept.txt"))
 	ask("flipped.zip", "tampered", "被改动", "第 2 条记录", "记录断链")
 	for _, f := range h.reported(name("flipped.zip"), name("checkpoint.pub"), name("kept.txt")) { // it says what the command line says
 		p.wants("#out", f.Subject, f.Detail)

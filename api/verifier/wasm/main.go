@@ -11,7 +11,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"syscall/js"
 
 	"bihuan/engine/audit"
@@ -53,21 +52,11 @@ func options(keys string, known js.Value) (opt bundle.Options, err error) {
 		return opt, errors.New("there is no public key in the file")
 	}
 	for i := range known.Length() {
-		name, text := known.Index(i).Get("name").String(), []byte(known.Index(i).Get("text").String())
-		notes, missed := merkle.Cut(text)
-		if missed > 0 && len(notes) > 0 {
-			return opt, fmt.Errorf("%s: %d checkpoints in it cannot be read: keep each in a file of its own", name, missed)
+		kept, err := merkle.Keep(known.Index(i).Get("name").String(), []byte(known.Index(i).Get("text").String()))
+		if err != nil {
+			return opt, err
 		}
-		if len(notes) == 0 {
-			notes = [][]byte{text} // for Kept to say what is wrong with it
-		}
-		for _, note := range notes {
-			c, err := bundle.Kept(name, note)
-			if err != nil {
-				return opt, err
-			}
-			opt.Known = append(opt.Known, c)
-		}
+		opt.Known = append(opt.Known, kept)
 	}
 	return opt, nil
 }

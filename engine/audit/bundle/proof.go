@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"bihuan/engine/audit"
 	"bihuan/engine/audit/merkle"
@@ -52,15 +53,12 @@ func VerifyProof(b []byte, opt Options) (Report, error) {
 	note := func(subject, check, format string, args ...any) {
 		r.Findings = append(r.Findings, audit.Finding{Subject: subject, Check: check, Detail: fmt.Sprintf(format, args...)})
 	}
-	r.Checked = Checked{Entries: 1, Subjects: 1, Proofs: 1, Checkpoints: 1, Known: int64(len(opt.Known))}
+	r.Checked = Checked{Entries: 1, Subjects: 1, Proofs: 1, Checkpoints: 1}
+	named, err := merkle.ParseKeys(strings.Join(p.Keys, "\n"))
 	keys := opt.Keys
 	if r.OwnKeys = len(keys) == 0; r.OwnKeys {
-		for _, text := range p.Keys {
-			k, err := merkle.ParseKeys(text)
-			if err != nil {
-				note(merkle.Subject, merkle.CheckSignature, "%v", err)
-			}
-			keys = append(keys, k...)
+		if keys = named; err != nil {
+			note(merkle.Subject, merkle.CheckSignature, "%v", err)
 		}
 	}
 	e, err := audit.Parse([]byte(p.Entry))
@@ -80,10 +78,12 @@ func VerifyProof(b []byte, opt Options) (Report, error) {
 	} else if leaf != p.Leaf || p.Index < 0 || p.Index >= c.Size || !merkle.CheckInclusion(p.Proof, c.Size, c.Root, p.Index, leaf) {
 		note(e.Subject, CheckProof, "nothing proves that the entry stands at the place %d of the signed log", p.Index)
 	}
-	for _, k := range opt.Known {
+	known, err := r.believe(opt.Known, append(named, keys...), c.Log)
+	if err != nil {
+		return r, err
+	}
+	for _, k := range known {
 		switch {
-		case k.Installation() != c.Installation():
-			return r, fmt.Errorf("%s: %w", k.Name, errForeign)
 		case k.Size == c.Size && k.Root != c.Root:
 			note(merkle.Subject, merkle.CheckRoot, "%s: %s", k.Name, k.Unlike(c.Size, c.Root))
 		case k.Size != c.Size:

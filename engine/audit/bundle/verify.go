@@ -32,8 +32,8 @@ var ErrFormat = errors.New("bundle: not a bundle of this format")
 
 // Options are what a verification may know beside the bundle.
 type Options struct {
-	Keys  merkle.Keys    // believed; empty: those that the bundle names itself
-	Known []merkle.Point // checkpoints that somebody kept, whose signatures are their keeper's affair
+	Keys  merkle.Keys   // believed; empty: those that the bundle names itself
+	Known []merkle.Kept // what somebody kept outside
 }
 
 // Checked counts what was looked at.
@@ -59,6 +59,7 @@ type Report struct {
 	Checked    Checked            `json:"checked"`
 	Findings   []audit.Finding    `json:"findings"`
 	Undecided  []string           `json:"undecided,omitempty"` // what the bundle does not say enough about
+	Doubts     []merkle.Doubt     `json:"doubts,omitempty"`    // what was kept outside, and not believed
 }
 
 // Verdict is what a verification comes to.
@@ -84,22 +85,13 @@ func Judge(r Report, err error) Verdict {
 	switch {
 	case len(r.Findings) > 0:
 		v.Verdict = Tampered
-	case err != nil || len(r.Undecided) > 0:
+	case err != nil || len(r.Undecided) > 0 || merkle.Undecided(r.Doubts):
 		v.Verdict = Undecided
 	}
 	if err != nil {
 		v.Error = err.Error()
 	}
 	return v
-}
-
-// Kept reads a checkpoint that somebody kept, whoever signed it. Name is for findings.
-func Kept(name string, note []byte) (merkle.Point, error) {
-	c, err := merkle.Parse(note, nil)
-	if err != nil && !errors.Is(err, merkle.ErrSignature) || c.Size == 0 {
-		return merkle.Point{}, fmt.Errorf("%s: %w", name, err)
-	}
-	return merkle.Point{Name: name, Checkpoint: c}, nil
 }
 
 // Verify verifies a bundle. An error says that it could not decide.
@@ -122,6 +114,7 @@ type verifier struct {
 	opt     Options
 	report  Report
 	points  []merkle.Point
+	known   []merkle.Point // of points, those that somebody kept
 	dates   *merkle.Dates
 	leaves  []audit.Digest // whole trails: by place
 	filled  []bool
@@ -241,9 +234,10 @@ func (v *verifier) checkpoints() error {
 	if err != nil {
 		return err
 	}
+	named, err := merkle.ParseKeys(text)
 	keys := v.opt.Keys
 	if v.report.OwnKeys = len(keys) == 0; v.report.OwnKeys {
-		if keys, err = merkle.ParseKeys(text); err != nil {
+		if keys = named; err != nil {
 			v.note(merkle.Subject, merkle.CheckSignature, "%v", err)
 		}
 	}
@@ -278,18 +272,30 @@ func (v *verifier) checkpoints() error {
 		}
 		take(fmt.Sprintf("checkpoint %d", c.N), c.Note)
 	})
-	for _, k := range v.opt.Known {
-		v.report.Checked.Known++
-		if k.Installation() != installation {
-			return fmt.Errorf("%s: %w", k.Name, errForeign)
-		}
-		v.points = append(v.points, k)
+	if err != nil {
+		return err
 	}
+	known, err := v.report.believe(v.opt.Known, append(slices.Clone(named), keys...), v.report.Manifest.Log)
+	if err != nil {
+		return err
+	}
+	v.known, v.points = known, append(v.points, known...)
 	v.dates = merkle.NewDates(v.points)
-	return err
+	return nil
 }
 
-var errForeign = errors.New("the checkpoint belongs to another installation")
+// believe takes up what somebody kept, as far as one of the keys signed it.
+func (r *Report) believe(kept []merkle.Kept, keys merkle.Keys, log string) (known []merkle.Point, err error) {
+	for _, k := range kept {
+		points, doubts, err := k.Believe(keys, log)
+		if err != nil {
+			return nil, err
+		}
+		known, r.Doubts = append(known, points...), append(r.Doubts, doubts...)
+	}
+	r.Checked.Known = int64(len(known))
+	return known, nil
+}
 
 // rows reads what entries are compared with.
 func (v *verifier) rows() error {
@@ -331,7 +337,7 @@ func (v *verifier) log() error {
 		return err
 	}
 	signed := v.report.Checkpoint
-	for _, k := range v.opt.Known {
+	for _, k := range v.known {
 		if signed == nil {
 			continue
 		}

@@ -9,21 +9,22 @@ import (
 )
 
 // signedNote finds a signed checkpoint in a text whatever programs did to its white space, and to the dash that begins
-// a signature, which old editors write in another encoding.
+// a signature, which old editors write in another encoding. It begins a line: what stands within one are somebody's words.
 var (
-	signedNote = regexp.MustCompile(`(bihuan/\S+)\s+([1-9][0-9]*)\s+([0-9A-Za-z+/]{43}=)\s+time\s+(\S+)((?:\s+\S{1,4}\s+bihuan/\S+\s+[0-9A-Za-z+/]{90,}=*)+)`)
+	signedNote = regexp.MustCompile(`(?m)^[ \t]*(bihuan/\S+)\s+([1-9][0-9]*)\s+([0-9A-Za-z+/]{43}=)\s+time\s+(\S+)((?:\s+\S{1,4}\s+bihuan/\S+\s+[0-9A-Za-z+/]{90,}=*)+)`)
 	signature  = regexp.MustCompile(`(bihuan/\S+)\s+([0-9A-Za-z+/]{90,}=*)`)
 	// What is left of a checkpoint that some program has marred.
-	begun = regexp.MustCompile(`bihuan/[0-9a-f]{8}-[0-9a-f-]{27}/[0-9]`)
-	dated = regexp.MustCompile(`time\W{0,8}[0-9]{4}-[0-9]{2}-[0-9]{2}`)
+	begun = regexp.MustCompile(`(?m)^[ \t]*bihuan/[0-9a-f]{8}-[0-9a-f-]{27}/[0-9]`)
+	dated = regexp.MustCompile(`(?m)^[ \t]*time\W{0,8}[0-9]{4}-[0-9]{2}-[0-9]{2}`)
 
 	quoted = regexp.MustCompile(`(?m)^[ \t]*(?:>[ \t]*)+`) // how mail programs mark what somebody else wrote
 )
 
-// Cut finds the signed checkpoints in a text that somebody kept: a mail, lines copied out of a spreadsheet, what a phone
-// read from a certificate, or several of them one behind the other. It returns each in the one form in which it was
-// signed; whether it was is for Parse, and nothing that Cut mends can make another statement out of one. missed is how
-// many more there seem to be which cannot be read: to pass them over would be to say more than was checked.
+// Cut finds what looks like signed checkpoints in a text that somebody kept, each from the beginning of a line: in a mail,
+// in lines copied out of a spreadsheet, in what a phone read from a certificate, or several of them one behind the other.
+// It returns each in the one form in which it was signed; whether it was is for Parse, and nothing that Cut mends can make
+// another statement out of one. missed is how many more there seem to be which cannot be read: to pass them over would be
+// to say more than was checked.
 func Cut(text []byte) (notes [][]byte, missed int) {
 	text = quoted.ReplaceAll(plain(text), nil)
 	for _, m := range signedNote.FindAllSubmatch(text, -1) {
@@ -42,8 +43,8 @@ func Cut(text []byte) (notes [][]byte, missed int) {
 		}
 		notes = append(notes, []byte(b.String()))
 	}
-	seem := max(len(begun.FindAllIndex(text, -1)), len(dated.FindAllIndex(text, -1)))
-	return notes, max(0, seem-len(notes))
+	rest := signedNote.ReplaceAll(text, []byte("\n"))
+	return notes, max(len(begun.FindAllIndex(rest, -1)), len(dated.FindAllIndex(rest, -1)))
 }
 
 // plain makes UTF-8 out of what editors save as "Unicode", and spaces out of what is meant as one.
@@ -62,5 +63,5 @@ func plain(text []byte) []byte {
 		}
 		text = []byte(string(utf16.Decode(units)))
 	}
-	return []byte(strings.NewReplacer("\ufeff", "", "\u00a0", " ", "\u3000", " ", `"`, " ").Replace(string(text)))
+	return []byte(strings.NewReplacer("\r\n", "\n", "\r", "\n", "\ufeff", "", "\u00a0", " ", "\u3000", " ", `"`, " ").Replace(string(text)))
 }

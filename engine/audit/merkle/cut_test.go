@@ -51,6 +51,17 @@ func TestCut(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// What somebody wrote within a line is no checkpoint, and no trace of one; what a line begins with is looked at.
+	words := strings.Join(strings.Fields(n), " ")
+	for name, text := range map[string]string{"within a line": "标题：" + words + "\n" + n, "a date within a line": n + "\n请在 time 2026-11-01 前完成\n"} {
+		if got, missed := Cut([]byte(text)); len(got) != 1 || missed != 0 || !bytes.Equal(got[0], note) {
+			t.Errorf("%s: %d found, %d missed", name, len(got), missed)
+		}
+	}
+	// An invented one does not make up for one that is marred.
+	if got, missed := Cut([]byte("bihuan/x 1 " + strings.Repeat("A", 43) + "= time x — bihuan/x " + strings.Repeat("A", 92) + "\n" + strings.ReplaceAll(n, "\n", "<br>\n"))); len(got) != 1 || missed != 1 {
+		t.Errorf("beside an invented one: %d found, %d missed", len(got), missed)
+	}
 	if got, _ := Cut([]byte("9 点\n" + n + "10 点\n" + n)); len(got) != 2 || !bytes.Equal(got[1], note) {
 		t.Errorf("of two there are %d", len(got))
 	}
