@@ -64,7 +64,7 @@ func TestSlowUploads(t *testing.T) {
 		slow, w := io.Pipe()
 		go func() {
 			_, err := w.Write(half)
-			time.Sleep(50 * time.Millisecond) // longer than WriteTimeout, and no matter how much
+			<-time.After(50 * time.Millisecond) // longer than WriteTimeout, and no matter how much
 			if err == nil {
 				_, err = body.WriteTo(w)
 			}

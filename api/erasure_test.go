@@ -1,10 +1,12 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 
 	"bihuan/engine"
 	"bihuan/storage"
+	"bihuan/storage/storagetest"
 )
 
 // Two offices erase somebody's data over the API, and every answer afterwards says so instead of a name.
@@ -41,4 +43,26 @@ func TestErasureOverHTTP(t *testing.T) {
 			t.Errorf("verify: %+v, %v", r, err)
 		}
 	})
+}
+
+// A name that was erased over the API is gone from the pages in the same moment.
+func TestErasureOverHTTPShowsOnPages(t *testing.T) {
+	w := newMatrixWorld(t, storagetest.Open(t, storage.SQLite))
+	resident := string(w.users["resident"].ID)
+	path := "/api/v1/users/" + resident + "/erasure"
+	shown := func() bool {
+		return strings.Contains(w.page("leader-ancestor", "GET", "/tally/"+string(w.tally.ID), w.draft).body, "住户")
+	}
+	if !shown() {
+		t.Fatal("the page does not name the member")
+	}
+	if _, err := w.engine.Disable(t.Context(), operator, "resident"); err != nil {
+		t.Fatal(err)
+	}
+	version := func() string { return w.want(200, "", "admin-ancestor", "GET", path, nil).header.Get("ETag") }
+	w.want(200, "", "security-ancestor", "POST", path, map[string]any{"note": "离任满五年"}, "If-Match", version())
+	w.want(200, "", "admin-ancestor", "POST", path+"/approval", nil, "If-Match", version())
+	if shown() {
+		t.Error("the page still names the member")
+	}
 }

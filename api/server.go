@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"bihuan/api/console"
+	"bihuan/api/names"
 	"bihuan/api/problem"
 	"bihuan/api/upload"
 	v1 "bihuan/api/v1"
@@ -219,6 +220,7 @@ type Server struct {
 	console  *console.Console // nil without pages
 	scores   *score.Desk
 	exports  *layout.Desk
+	names    *names.Book
 	uploads  map[string]bool // path templates whose bodies are files
 	quiet    map[string]bool // path templates that are logged at debug level
 	origin   *http.CrossOriginProtection
@@ -238,7 +240,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	s := &Server{o: o, access: maps.Clone(accessTable), origin: http.NewCrossOriginProtection(), limiter: newLimiter(o.Limits.Rate, o.Now),
+	s := &Server{o: o, names: names.New(o.Reader, o.Now), access: maps.Clone(accessTable), origin: http.NewCrossOriginProtection(), limiter: newLimiter(o.Limits.Rate, o.Now),
 		metrics: m, uploads: map[string]bool{"/api/v1/projects/:id/evidence": true, "/api/v1/imports": true, "/api/v1/imports/recognition": true},
 		quiet: map[string]bool{"/healthz": true, "/readyz": true, "/docs": true, "/docs/:file": true}}
 	s.scores = score.NewDesk(o.Engine, o.Reader, o.Now, o.Sheets, o.ParseSheet)
@@ -315,7 +317,7 @@ func (s *Server) build() error {
 	g.GET("/api/v1/openapi.json", s.openapi)
 	doc := humagin.NewWithGroup(e, g.Group(prefix), humaConfig())
 	v1.Register(doc, v1.Options{Engine: s.o.Engine, Reader: s.o.Reader, Files: s.o.Files, Graph: s.o.Graph, Now: s.o.Now, Notifier: s.o.Notifier,
-		Scores: s.scores, Exports: s.exports, Trail: s.trail(), Log: s.o.Log, Body: s.o.Limits.Body, Upload: s.o.Limits.Upload})
+		Scores: s.scores, Exports: s.exports, Trail: s.trail(), Names: s.names, Log: s.o.Log, Body: s.o.Limits.Body, Upload: s.o.Limits.Upload})
 
 	var err error
 	if s.document, err = json.MarshalIndent(doc.OpenAPI(), "", "  "); err != nil {
@@ -332,7 +334,7 @@ func (s *Server) layConsole(e *gin.Engine) error {
 	o := *s.o.Console
 	o.Engine, o.Reader, o.Files, o.Graph, o.Notifier = s.o.Engine, s.o.Reader, s.o.Files, s.o.Graph, s.o.Notifier
 	o.Scores, o.ParseSheet, o.Exports = s.scores, s.o.ParseSheet, s.exports
-	o.Trail = s.trail()
+	o.Trail, o.Names = s.trail(), s.names
 	o.Offline = s.o.Verifier != nil
 	o.Now, o.Log, o.Upload, o.Allow = s.o.Now, s.o.Log, s.o.Limits.Upload, s.limiter.allow
 	var err error

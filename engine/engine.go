@@ -73,6 +73,13 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	return e, nil
 }
 
+// IsID reports whether s is an id as the engine makes them: a UUID in lower case. PostgreSQL refuses
+// anything else with an error and takes other spellings of the same UUID; asking first makes both databases answer alike.
+func IsID(s string) bool {
+	u, err := uuid.Parse(s)
+	return err == nil && u.String() == s
+}
+
 // now is the engine's present moment: UTC and whole microseconds, which is what every database keeps.
 func (e *Engine) now() time.Time { return e.Now().UTC().Truncate(time.Microsecond) }
 

@@ -55,7 +55,7 @@ func (db *DB) Cast(ctx context.Context, project engine.ProjectID, v engine.Vote)
 // VoteOf returns what a device said, or engine.ErrNotFound.
 func (db *DB) VoteOf(ctx context.Context, poll string, device []byte) (engine.Vote, error) {
 	var v engine.Vote
-	if !canonicalID(poll) {
+	if !engine.IsID(poll) {
 		return v, engine.ErrNotFound
 	}
 	err := one(db.reader(ctx).Raw("SELECT "+votes.quoted("")+" FROM votes WHERE poll = ? AND device = ?", poll, device).Scan(&v))
@@ -65,7 +65,7 @@ func (db *DB) VoteOf(ctx context.Context, poll string, device []byte) (engine.Vo
 // Tally counts the votes of a poll.
 func (db *DB) Tally(ctx context.Context, poll string) (engine.Survey, error) {
 	var s engine.Survey
-	if !canonicalID(poll) {
+	if !engine.IsID(poll) {
 		return s, nil
 	}
 	var rows []struct {

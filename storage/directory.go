@@ -22,7 +22,7 @@ func (db *DB) Units(ctx context.Context) ([]engine.Unit, error) {
 func (db *DB) Unit(ctx context.Context, idOrCode string) (engine.Unit, error) {
 	var u engine.Unit
 	query := "SELECT " + units.quoted("") + " FROM units WHERE "
-	if canonicalID(idOrCode) {
+	if engine.IsID(idOrCode) {
 		result := db.reader(ctx).Raw(query+"id = ?", idOrCode).Scan(&u)
 		if result.Error != nil || result.RowsAffected > 0 {
 			return u, result.Error
@@ -63,7 +63,7 @@ func (db *DB) selectUser() string {
 
 // User returns a user by id or by login. An id wins over a login of the same spelling.
 func (db *DB) User(ctx context.Context, idOrLogin string) (engine.User, error) {
-	if canonicalID(idOrLogin) {
+	if engine.IsID(idOrLogin) {
 		var p person
 		result := db.reader(ctx).Raw(db.selectUser()+" WHERE u.id = ?", idOrLogin).Scan(&p)
 		if result.Error != nil {
@@ -106,7 +106,7 @@ func (db *DB) TokenUser(ctx context.Context, hash []byte) (engine.Token, engine.
 // Tokens returns a user's tokens, newest first.
 func (db *DB) Tokens(ctx context.Context, user engine.UserID) ([]engine.Token, error) {
 	var out []engine.Token
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return out, nil
 	}
 	err := db.reader(ctx).Raw("SELECT "+tokens.quoted("")+" FROM tokens WHERE user_id = ? ORDER BY id DESC", string(user)).Scan(&out).Error
@@ -125,7 +125,7 @@ func (db *DB) Delegations(ctx context.Context, user engine.UserID) ([]engine.Del
 	var out []engine.Delegation
 	query, args := "SELECT "+delegations.quoted("")+" FROM delegations", []any{}
 	if user != "" {
-		if !canonicalID(string(user)) {
+		if !engine.IsID(string(user)) {
 			return out, nil
 		}
 		query, args = query+" WHERE from_id = ? OR to_id = ?", []any{string(user), string(user)}

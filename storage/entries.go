@@ -72,7 +72,7 @@ func (db *DB) entryQuery(ctx context.Context, f engine.EntryFilter, limit int) (
 		}
 	}
 	if f.ID != "" {
-		if !canonicalID(f.ID) {
+		if !engine.IsID(f.ID) {
 			return "", nil, false, nil
 		}
 		w.and("e.id = ?", f.ID)
@@ -153,7 +153,7 @@ func (db *DB) entryScope(ctx context.Context, w *where, f engine.EntryFilter) er
 	user := string(f.Scope.User)
 	if id, ok := strings.CutPrefix(f.Subject, engine.SubjectProject+"/"); ok {
 		// One project: the whole of its trail or nothing, as for the project itself.
-		if !canonicalID(id) {
+		if !engine.IsID(id) {
 			w.and("1 = 0")
 			return nil
 		}

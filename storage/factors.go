@@ -45,7 +45,7 @@ func (db *DB) SecondFactor(ctx context.Context, user engine.UserID) (engine.Seco
 		engine.SecondFactor `gorm:"embedded"`
 		Remaining           int
 	}
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return row.SecondFactor, 0, engine.ErrNotFound
 	}
 	err := one(db.reader(ctx).Raw("SELECT "+secondFactors.quoted("f.")+`, (SELECT count(*) FROM recovery_codes r

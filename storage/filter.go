@@ -266,7 +266,7 @@ func (db *DB) resolve(ctx context.Context, paths ...string) (subtrees, error) {
 }
 
 func (db *DB) unitPath(ctx context.Context, id engine.UnitID) (string, error) {
-	if !canonicalID(string(id)) {
+	if !engine.IsID(string(id)) {
 		return "", nil
 	}
 	var path string

@@ -22,7 +22,7 @@ func identityStep(c *engine.IdentityChange) (step, error) {
 // Identities returns how a user is known elsewhere, the first linked first.
 func (db *DB) Identities(ctx context.Context, user engine.UserID) ([]engine.Identity, error) {
 	var out []engine.Identity
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return out, nil
 	}
 	err := db.reader(ctx).Raw("SELECT "+identities.quoted("")+" FROM identities WHERE user_id = ? ORDER BY linked_at, issuer, subject", string(user)).Scan(&out).Error

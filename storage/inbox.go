@@ -20,7 +20,7 @@ func (db *DB) Channels(ctx context.Context) ([]engine.Channel, error) {
 // Settings returns how a person wants to be told; see engine.Outbox.
 func (db *DB) Settings(ctx context.Context, user engine.UserID) (engine.NotifySettings, error) {
 	out := engine.NotifySettings{ID: user}
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return out, nil
 	}
 	err := db.reader(ctx).Raw("SELECT "+settings.quoted("")+" FROM notify_settings WHERE id = ?", string(user)).Scan(&out).Error
@@ -54,7 +54,7 @@ func (db *DB) Wordings(ctx context.Context) ([]engine.Wording, error) {
 // Notices returns a page of a person's notices, newest first.
 func (db *DB) Notices(ctx context.Context, f engine.NoticeFilter) (engine.Page[engine.Notice], error) {
 	var page engine.Page[engine.Notice]
-	if !canonicalID(string(f.User)) {
+	if !engine.IsID(string(f.User)) {
 		return page, nil
 	}
 	var w where
@@ -84,7 +84,7 @@ func (db *DB) Notices(ctx context.Context, f engine.NoticeFilter) (engine.Page[e
 // Unread counts the notices that a person has not read.
 func (db *DB) Unread(ctx context.Context, user engine.UserID) (int, error) {
 	var n int
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return 0, nil
 	}
 	err := db.reader(ctx).Raw("SELECT count(*) FROM notices WHERE user_id = ? AND read_at IS NULL", string(user)).Scan(&n).Error
@@ -93,13 +93,13 @@ func (db *DB) Unread(ctx context.Context, user engine.UserID) (int, error) {
 
 // MarkRead notes that a person has read notices; see engine.Outbox.
 func (db *DB) MarkRead(ctx context.Context, user engine.UserID, ids []string, at time.Time) (n int64, err error) {
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return 0, nil
 	}
 	query, args := "UPDATE notices SET read_at = ? WHERE user_id = ? AND read_at IS NULL", []any{micro(at), string(user)}
 	if len(ids) > 0 {
 		for _, id := range ids {
-			if !canonicalID(id) {
+			if !engine.IsID(id) {
 				return 0, engine.ErrNotFound
 			}
 		}
@@ -116,7 +116,7 @@ func (db *DB) MarkRead(ctx context.Context, user engine.UserID, ids []string, at
 // Delivery returns a delivery, or engine.ErrNotFound.
 func (db *DB) Delivery(ctx context.Context, id string) (engine.Delivery, error) {
 	var d engine.Delivery
-	if !canonicalID(id) {
+	if !engine.IsID(id) {
 		return d, engine.ErrNotFound
 	}
 	err := one(db.reader(ctx).Raw("SELECT "+deliveries.quoted("")+" FROM deliveries WHERE id = ?", id).Scan(&d))
@@ -143,7 +143,7 @@ func (db *DB) Deliveries(ctx context.Context, f engine.DeliveryFilter) (engine.P
 		w.and(condition, args...)
 	}
 	for _, x := range []struct{ column, value string }{{"channel_id", string(f.Channel)}, {"user_id", string(f.User)}} {
-		if x.value != "" && !canonicalID(x.value) {
+		if x.value != "" && !engine.IsID(x.value) {
 			return page, nil
 		}
 		if x.value != "" {
@@ -154,7 +154,7 @@ func (db *DB) Deliveries(ctx context.Context, f engine.DeliveryFilter) (engine.P
 		w.and("d.state = ?", f.State)
 	}
 	if f.Project != "" {
-		if !canonicalID(string(f.Project)) {
+		if !engine.IsID(string(f.Project)) {
 			return page, nil
 		}
 		id := string(f.Project)

@@ -15,7 +15,7 @@ var selectList = "SELECT " + lists.quoted("l.") + ", u.path AS unit_path FROM li
 // List returns a list, or engine.ErrNotFound.
 func (db *DB) List(ctx context.Context, id engine.ListID) (engine.List, error) {
 	var l engine.List
-	if !canonicalID(string(id)) {
+	if !engine.IsID(string(id)) {
 		return l, engine.ErrNotFound
 	}
 	err := one(db.reader(ctx).Raw(selectList+" WHERE l.id = ?", string(id)).Scan(&l))
@@ -31,7 +31,7 @@ func (db *DB) Lists(ctx context.Context, f engine.ListFilter) (engine.Page[engin
 		w.and(readable, args...)
 	}
 	if f.Unit != "" {
-		if !canonicalID(string(f.Unit)) {
+		if !engine.IsID(string(f.Unit)) {
 			return page, nil
 		}
 		w.and("l.unit_id = ?", string(f.Unit))
@@ -90,7 +90,7 @@ func (db *DB) Standing(ctx context.Context, ids []engine.ProjectID) ([]engine.Pr
 	var out []engine.Project
 	known := make([]engine.ProjectID, 0, len(ids))
 	for _, id := range ids {
-		if canonicalID(string(id)) {
+		if engine.IsID(string(id)) {
 			known = append(known, id)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"bihuan/engine"
 	"bihuan/engine/audit"
 	"bihuan/engine/audit/merkle"
 )
@@ -97,7 +98,7 @@ func (db *DB) Leaves(ctx context.Context, ids []string) (map[string]int64, error
 
 // LeafOf returns the place of an entry in the log, -1 if it has not been sealed yet.
 func (db *DB) LeafOf(ctx context.Context, entry string) (int64, error) {
-	if !canonicalID(entry) {
+	if !engine.IsID(entry) {
 		return -1, nil
 	}
 	found, err := db.Leaves(ctx, []string{entry})

@@ -13,7 +13,7 @@ var sourceMappings = tableOf(&engine.SourceMapping{})
 func (db *DB) SourceMappings(ctx context.Context, unit engine.UnitID) ([]engine.SourceMapping, error) {
 	query, args := "SELECT "+sourceMappings.quoted("")+" FROM source_mappings", []any{}
 	if unit != "" {
-		if !canonicalID(string(unit)) {
+		if !engine.IsID(string(unit)) {
 			return nil, nil
 		}
 		query, args = query+" WHERE unit_id = ?", []any{string(unit)}

@@ -17,7 +17,7 @@ var selectNeed = "SELECT " + needs.quoted("n.") + ", u.path AS unit_path FROM ne
 // Need returns a need, or engine.ErrNotFound.
 func (db *DB) Need(ctx context.Context, id engine.NeedID) (engine.Need, error) {
 	var n engine.Need
-	if !canonicalID(string(id)) {
+	if !engine.IsID(string(id)) {
 		return n, engine.ErrNotFound
 	}
 	err := one(db.reader(ctx).Raw(selectNeed+" WHERE n.id = ?", string(id)).Scan(&n))
@@ -36,7 +36,7 @@ func (db *DB) Needs(ctx context.Context, f engine.NeedFilter) (engine.Page[engin
 		if x.id == "" {
 			continue
 		}
-		if !canonicalID(x.id) {
+		if !engine.IsID(x.id) {
 			return page, nil
 		}
 		w.and("n."+x.column+" = ?", x.id)
@@ -80,7 +80,7 @@ func readable(s *engine.Scope, columns ...string) (string, []any) {
 	for _, p := range s.Paths {
 		ways, args = append(ways, "u.path LIKE ? ESCAPE '\\'"), append(args, likeEscaper.Replace(p)+"%")
 	}
-	if canonicalID(string(s.User)) {
+	if engine.IsID(string(s.User)) {
 		for _, c := range columns {
 			ways, args = append(ways, c+" = ?"), append(args, string(s.User))
 		}

@@ -98,7 +98,7 @@ func badCursor() error {
 func parseCursor(s, order string) (cursor, error) {
 	var c cursor
 	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || json.Unmarshal(b, &c) != nil || c.Order != order || !canonicalID(c.ID) {
+	if err != nil || json.Unmarshal(b, &c) != nil || c.Order != order || !engine.IsID(c.ID) {
 		return cursor{}, badCursor()
 	}
 	return c, nil

@@ -54,7 +54,7 @@ func setupStep(hash []byte, now time.Time) step {
 // Password returns what is kept of a user's password, or engine.ErrNotFound.
 func (db *DB) Password(ctx context.Context, user engine.UserID) (engine.Password, error) {
 	var p engine.Password
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return p, engine.ErrNotFound
 	}
 	err := one(db.reader(ctx).Raw("SELECT "+passwords.quoted("")+" FROM passwords WHERE user_id = ?", string(user)).Scan(&p))

@@ -6,20 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"bihuan/engine"
 	"bihuan/engine/audit"
 	"bihuan/engine/calendar"
 )
-
-// canonicalID tells whether id can be the id of a row: a UUID as we write it. PostgreSQL refuses anything else
-// with an error and takes other spellings of the same UUID; asking first makes both databases answer alike.
-func canonicalID(id string) bool {
-	u, err := uuid.Parse(id)
-	return err == nil && u.String() == id
-}
 
 // reader returns a handle for one question.
 func (db *DB) reader(ctx context.Context) *gorm.DB { return db.read.WithContext(ctx) }
@@ -30,7 +22,7 @@ var selectProject = "SELECT " + projects.quoted("p.") + ", u.path AS unit_path F
 // Project returns a project, or engine.ErrNotFound.
 func (db *DB) Project(ctx context.Context, id engine.ProjectID) (engine.Project, error) {
 	var p engine.Project
-	if !canonicalID(string(id)) {
+	if !engine.IsID(string(id)) {
 		return p, engine.ErrNotFound
 	}
 	err := one(db.reader(ctx).Raw(projectByID, string(id)).Find(&p)) // Scan would spell out the statement, for a log that nobody reads
@@ -57,7 +49,7 @@ func (db *DB) Reminders(ctx context.Context, id engine.ProjectID) ([]engine.Remi
 
 func ofProject[T any](db *DB, ctx context.Context, t *table, id engine.ProjectID) ([]T, error) {
 	var out []T
-	if !canonicalID(string(id)) {
+	if !engine.IsID(string(id)) {
 		return nil, nil
 	}
 	err := db.reader(ctx).Raw("SELECT "+t.quoted("")+" FROM "+t.name+" WHERE project_id = ? ORDER BY id", string(id)).Scan(&out).Error
@@ -105,7 +97,7 @@ func (db *DB) Head(ctx context.Context, subject string) (int64, audit.Digest, er
 	var row subjectRow
 	var err error
 	if id, ok := strings.CutPrefix(subject, engine.SubjectProject+"/"); ok {
-		if !canonicalID(id) {
+		if !engine.IsID(id) {
 			return 0, audit.Digest{}, nil
 		}
 		err = db.reader(ctx).Raw("SELECT version AS seq, head FROM projects WHERE id = ?", id).Scan(&row).Error

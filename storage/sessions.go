@@ -77,7 +77,7 @@ func (db *DB) ProveSession(ctx context.Context, hash []byte, at time.Time) error
 // EndSessions ends the user's sessions that have not ended, or the one with the hash if one is given, and returns
 // how many those were.
 func (db *DB) EndSessions(ctx context.Context, user engine.UserID, hash []byte, at time.Time) (n int64, err error) {
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return 0, nil
 	}
 	query, args := "UPDATE sessions SET ended_at = ? WHERE user_id = ? AND ended_at IS NULL", []any{micro(at), string(user)}
@@ -105,7 +105,7 @@ func (db *DB) EndOtherSessions(ctx context.Context, user engine.UserID, keep []b
 // SessionsOf returns the user's sessions that have not ended, last used first; some of them may hold no more.
 func (db *DB) SessionsOf(ctx context.Context, user engine.UserID) ([]engine.Session, error) {
 	var out []engine.Session
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return out, nil
 	}
 	err := db.reader(ctx).Raw("SELECT "+sessions.quoted("")+" FROM sessions WHERE user_id = ? AND ended_at IS NULL ORDER BY seen_at DESC, created_at DESC",
@@ -116,7 +116,7 @@ func (db *DB) SessionsOf(ctx context.Context, user engine.UserID) ([]engine.Sess
 // KnownDevice tells whether the user has had a session on the device since a moment.
 func (db *DB) KnownDevice(ctx context.Context, user engine.UserID, device []byte, since time.Time) (bool, error) {
 	var n int
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return false, nil
 	}
 	err := db.reader(ctx).Raw("SELECT count(*) FROM sessions WHERE device = ? AND user_id = ? AND created_at >= ? AND NOT pending",

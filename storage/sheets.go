@@ -19,7 +19,7 @@ func (db *DB) SheetVersions(ctx context.Context) ([]engine.SheetVersion, error) 
 // SheetSource returns the exact bytes of a proposed score sheet, or engine.ErrNotFound.
 func (db *DB) SheetSource(ctx context.Context, id engine.SheetID) ([]byte, error) {
 	var s engine.SheetVersion
-	if !canonicalID(string(id)) {
+	if !engine.IsID(string(id)) {
 		return nil, engine.ErrNotFound
 	}
 	err := one(db.reader(ctx).Raw("SELECT source FROM "+sheetVersions.name+" WHERE id = ?", string(id)).Scan(&s))

@@ -25,7 +25,7 @@ func (db *DB) Tallies(ctx context.Context) ([]engine.Tally, error) {
 // TallyYear returns a member's year, or engine.ErrNotFound.
 func (db *DB) TallyYear(ctx context.Context, id engine.TallyYearID) (engine.TallyYear, error) {
 	var y engine.TallyYear
-	if !canonicalID(string(id)) {
+	if !engine.IsID(string(id)) {
 		return y, engine.ErrNotFound
 	}
 	err := one(db.reader(ctx).Raw(selectTallyYear+" WHERE y.id = ?", string(id)).Scan(&y))
@@ -53,7 +53,7 @@ func (db *DB) TallyYears(ctx context.Context, f engine.TallyFilter) (engine.Page
 		if x.id == "" {
 			continue
 		}
-		if !canonicalID(x.id) {
+		if !engine.IsID(x.id) {
 			return page, nil
 		}
 		w.and(x.condition, x.id)

@@ -13,7 +13,7 @@ var savedViews = tableOf(&engine.SavedView{})
 
 // Views returns the views that a person saved, oldest first.
 func (db *DB) Views(ctx context.Context, user engine.UserID) ([]engine.SavedView, error) {
-	if !canonicalID(string(user)) {
+	if !engine.IsID(string(user)) {
 		return nil, nil
 	}
 	var out []engine.SavedView
@@ -45,7 +45,7 @@ func (db *DB) SaveView(ctx context.Context, v engine.SavedView) error {
 
 // RemoveView forgets a view; one that is not there is no error.
 func (db *DB) RemoveView(ctx context.Context, user engine.UserID, name string) error {
-	if !canonicalID(string(user)) || !storable(name) {
+	if !engine.IsID(string(user)) || !storable(name) {
 		return nil
 	}
 	return db.alone(ctx, func(tx *gorm.DB) error {

@@ -98,7 +98,7 @@ func (c *Console) board(v *visit) error {
 		f := engine.ListFilter{State: publicStates, Limit: engine.MaxPage}
 		view := boardView{Site: c.Site}
 		if unit != "" {
-			if !isID(unit) {
+			if !engine.IsID(unit) {
 				return nil, &engine.Error{Kind: engine.NotFound, Key: "lists.unknown"}
 			}
 			f.Unit = engine.UnitID(unit)
@@ -126,7 +126,7 @@ func (c *Console) board(v *visit) error {
 // boardList is one list of the public board.
 func (c *Console) boardList(v *visit) error {
 	id := v.g.Param("id")
-	if !isID(id) {
+	if !engine.IsID(id) {
 		return &engine.Error{Kind: engine.NotFound, Key: "lists.unknown"}
 	}
 	return c.cached(v, "board_list", "", func(ctx context.Context) (any, error) {

@@ -25,6 +25,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"bihuan/api/auth"
+	"bihuan/api/names"
 	"bihuan/api/proof"
 	"bihuan/api/upload"
 	"bihuan/engine"
@@ -103,7 +104,8 @@ type Options struct {
 	Scores *score.Desk // what the 考核 is asked of
 	// Exports takes ledgers, lists and units' years out.
 	Exports *layout.Desk
-	Offline bool // there is a page to save that verifies bundles, at /audit/verifier
+	Names   *names.Book // nil: one of its own
+	Offline bool        // there is a page to save that verifies bundles, at /audit/verifier
 	// Tallies are the yearly counts that the product brings along; workflows.Tallies.
 	Tallies []engine.Tally
 	// ParseSheet reads a score sheet that somebody wants to try; its mistakes know their sentences.
@@ -124,7 +126,7 @@ type Console struct {
 	polls  sync.Map // of limiters, by poll
 	shown  boards
 	pages  map[string]map[string]*page // by language and name
-	names  *names
+	names  named
 	origin *http.CrossOriginProtection
 	// turn is that of the verification of everything, checking holds one while a project is verified.
 	turn     turn
@@ -145,7 +147,10 @@ func New(o Options) (*Console, error) {
 	if o.Upload <= 0 {
 		o.Upload = 32 << 20
 	}
-	c := &Console{Options: o, names: newNames(o.Reader, o.Now), origin: http.NewCrossOriginProtection(), checking: make(chan struct{}, 1)}
+	if o.Names == nil {
+		o.Names = names.New(o.Reader, o.Now)
+	}
+	c := &Console{Options: o, names: named{o.Names}, origin: http.NewCrossOriginProtection(), checking: make(chan struct{}, 1)}
 	var err error
 	if c.assets, err = loadAssets(); err != nil {
 		return nil, fmt.Errorf("console: %w", err)

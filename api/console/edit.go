@@ -232,7 +232,7 @@ func draft(x url.Values, extra map[string]string) (engine.Draft, error) {
 		}
 	}
 	for _, id := range append([]engine.UserID{d.Owner, d.Sponsor}, d.Assistants...) {
-		if id != "" && !isID(string(id)) {
+		if id != "" && !engine.IsID(string(id)) {
 			return d, invalid("owner", "user.unknown", "id", "")
 		}
 	}
@@ -280,7 +280,7 @@ func (c *Console) propose(v *visit, x url.Values) (engine.Project, error) {
 	if err != nil {
 		return engine.Project{}, err
 	}
-	if !isID(x.Get("unit")) {
+	if !engine.IsID(x.Get("unit")) {
 		return engine.Project{}, invalid("unit", "field.empty")
 	}
 	unit, err := c.Engine.Unit(v.ctx, x.Get("unit"))

@@ -28,7 +28,7 @@ func (c *Console) erasure(v *visit, u *engine.User) *erasureView {
 	case u.Erased():
 		view.Why = e.Why
 		view.Done = v.t("console.erasure.done", "asked", c.names.user(v, e.AskedBy), "by", c.names.user(v, e.DoneBy), "at", c.moment(*e.DoneAt))
-		c.names.forget("user/" + string(u.ID))
+		c.Names.Forget("user/" + string(u.ID))
 	case e != nil:
 		view.Why, view.Asked = e.Why, v.t("console.erasure.asked", "by", c.names.user(v, e.AskedBy), "at", c.moment(e.AskedAt))
 		view.End = c.Engine.MayErase(v.actor, *u, "end_erasure") == nil

@@ -154,7 +154,7 @@ func (c *Console) ledgerOf(v *visit, x url.Values) (intake.Ledger, error) {
 		e := asError(err)
 		return out, &engine.Error{Kind: engine.Invalid, Field: "kind", Key: e.Key, Args: e.Args}
 	}
-	if !isID(x.Get("unit")) {
+	if !engine.IsID(x.Get("unit")) {
 		return out, invalid("unit", "field.empty")
 	}
 	var err error

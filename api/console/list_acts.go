@@ -77,7 +77,7 @@ func (c *Console) drawUp(v *visit) error {
 	h, err := header(x)
 	var l engine.List
 	if err == nil {
-		if !isID(x.Get("unit")) {
+		if !engine.IsID(x.Get("unit")) {
 			err = invalid("unit", "field.empty")
 		}
 	}
@@ -108,7 +108,7 @@ func (c *Console) retype(v *visit, err error, x url.Values, f form, title, sub, 
 // theList reads the list of the address.
 func (c *Console) theList(v *visit) (engine.List, error) {
 	id := v.g.Param("id")
-	if !isID(id) {
+	if !engine.IsID(id) {
 		return engine.List{}, &engine.Error{Kind: engine.NotFound, Key: "lists.unknown"}
 	}
 	return c.Engine.TheList(v.ctx, v.actor, engine.ListID(id))
@@ -191,7 +191,7 @@ func (c *Console) doList(v *visit, l *engine.List, act string, base int64, x url
 	case "put":
 		var ids []engine.ProjectID
 		for _, id := range x["project"] {
-			if !isID(id) {
+			if !engine.IsID(id) {
 				return invalid("project", "project.unknown", "id", "")
 			}
 			ids = append(ids, engine.ProjectID(id))

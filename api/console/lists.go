@@ -166,7 +166,7 @@ var listTabs = []struct {
 // reconciled reads the list of the address, held against its items.
 func (c *Console) reconciled(v *visit) (engine.Reconciliation, error) {
 	id := v.g.Param("id")
-	if !isID(id) {
+	if !engine.IsID(id) {
 		return engine.Reconciliation{}, &engine.Error{Kind: engine.NotFound, Key: "lists.unknown"}
 	}
 	return c.Engine.Reconcile(v.ctx, v.actor, engine.ListID(id))

@@ -60,7 +60,7 @@ func (c *Console) marksOf(v *visit) (year int, unit engine.UnitID, kind engine.M
 			return 0, "", "", nil, invalid("year", "api.integer")
 		}
 	}
-	if isID(q.Get("unit")) {
+	if engine.IsID(q.Get("unit")) {
 		unit = engine.UnitID(q.Get("unit"))
 	}
 	kind = engine.MarkKind(q.Get("kind"))

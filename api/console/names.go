@@ -1,59 +1,29 @@
 package console
 
 import (
-	"log/slog"
+	"cmp"
 	"slices"
-	"sync"
-	"time"
 
+	"bihuan/api/names"
 	"bihuan/engine"
-	"bihuan/engine/message"
 )
 
-// nameLife is how long a name may be out of date on another replica, and maxNames how many are kept.
-const (
-	nameLife = 5 * time.Minute
-	maxNames = 20_000
-)
+// named shows people and units by their names.
+type named struct{ book *names.Book }
 
-// names finds the names behind ids, so that a page of projects costs no query for each person on it.
-type names struct {
-	reader engine.Reader
-	now    func() time.Time
+// unnamed stands for what cannot be read.
+const unnamed = "—"
 
-	mu    sync.Mutex
-	known map[string]named // by "kind/id"
-}
-
-type named struct {
-	name  string
-	until time.Time
-}
-
-func newNames(r engine.Reader, now func() time.Time) *names {
-	return &names{reader: r, now: now, known: map[string]named{}}
-}
-
-// user names a person, "" for nobody. The actors that are nobody's account have names in the catalogue.
-func (n *names) user(v *visit, id engine.UserID) string {
+// user names a person, "" for nobody.
+func (n named) user(v *visit, id engine.UserID) string {
 	if id == "" {
 		return ""
 	}
-	if key := "actor." + string(id); message.Has(key) {
-		return v.t(key)
-	}
-	name := n.find(v, "user/"+string(id), func() (string, error) {
-		u, err := n.reader.User(v.ctx, string(id))
-		return u.Name, err
-	})
-	if name == "" { // which only those have whose name was erased
-		return v.t("user.erased")
-	}
-	return name
+	return cmp.Or(n.book.User(v.ctx, id), unnamed)
 }
 
 // users names several people.
-func (n *names) users(v *visit, ids []engine.UserID) []string {
+func (n named) users(v *visit, ids []engine.UserID) []string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
 		out[i] = n.user(v, id)
@@ -62,41 +32,8 @@ func (n *names) users(v *visit, ids []engine.UserID) []string {
 }
 
 // unit names a unit.
-func (n *names) unit(v *visit, id engine.UnitID) string {
-	return n.find(v, "unit/"+string(id), func() (string, error) {
-		u, err := n.reader.Unit(v.ctx, string(id))
-		return u.Name, err
-	})
-}
-
-// find returns a known name or reads it. One that cannot be read is left out: the page is about something else.
-func (n *names) find(v *visit, key string, read func() (string, error)) string {
-	now := n.now()
-	n.mu.Lock()
-	x, ok := n.known[key]
-	n.mu.Unlock()
-	if ok && now.Before(x.until) {
-		return x.name
-	}
-	name, err := read()
-	if err != nil {
-		v.info.Log.WarnContext(v.ctx, "name not found", slog.String("request", v.info.ID), slog.String("subject", key), slog.Any("error", err))
-		return "—"
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.known) >= maxNames {
-		clear(n.known)
-	}
-	n.known[key] = named{name, now.Add(nameLife)}
-	return name
-}
-
-// forget drops a name that was just changed here; another replica learns it within nameLife.
-func (n *names) forget(key string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.known, key)
+func (n named) unit(v *visit, id engine.UnitID) string {
+	return cmp.Or(n.book.Unit(v.ctx, id), unnamed)
 }
 
 // Option of a list to choose from.

@@ -31,7 +31,7 @@ type needView struct {
 // theNeed reads the need of the address.
 func (c *Console) theNeed(v *visit) (engine.Need, error) {
 	id := v.g.Param("id")
-	if !isID(id) {
+	if !engine.IsID(id) {
 		return engine.Need{}, &engine.Error{Kind: engine.NotFound, Key: "needs.unknown"}
 	}
 	return c.Engine.TheNeed(v.ctx, v.actor, engine.NeedID(id))
@@ -231,7 +231,7 @@ func (c *Console) doNeed(v *visit, n *engine.Need, act string, base int64, x url
 	var err error
 	switch note := x.Get("note"); act {
 	case "accept":
-		if !isID(x.Get("unit")) {
+		if !engine.IsID(x.Get("unit")) {
 			return invalid("unit", "field.empty")
 		}
 		unit, err := c.Engine.Unit(v.ctx, x.Get("unit"))
@@ -253,7 +253,7 @@ func (c *Console) doNeed(v *visit, n *engine.Need, act string, base int64, x url
 	case "decline":
 		_, err = c.Engine.DeclineNeed(v.ctx, v.actor, n.ID, base, note)
 	case "merge":
-		if !isID(x.Get("into")) {
+		if !engine.IsID(x.Get("into")) {
 			return invalid("into", "field.empty")
 		}
 		_, err = c.Engine.MergeNeed(v.ctx, v.actor, n.ID, base, engine.NeedID(x.Get("into")))

@@ -35,7 +35,7 @@ var needClass = map[engine.NeedState]string{engine.NeedOpen: "y", engine.NeedAcc
 // needsFilter reads the address: state, list and what still has to be told.
 func needsFilter(q url.Values) (engine.NeedFilter, string) {
 	f := engine.NeedFilter{Number: q.Get("number"), Text: strings.TrimSpace(q.Get("q")), After: q.Get("after")}
-	if u := q.Get("unit"); isID(u) {
+	if u := q.Get("unit"); engine.IsID(u) {
 		f.Unit = engine.UnitID(u)
 	}
 	show := q.Get("show")
@@ -182,7 +182,7 @@ func (c *Console) needForm(v *visit, action string, d engine.NeedDraft, call boo
 func needDraft(x url.Values) (engine.NeedDraft, error) {
 	d := engine.NeedDraft{Number: x.Get("number"), Title: x.Get("title"), Text: x.Get("text"), Source: engine.NeedSource(x.Get("source")),
 		Who: x.Get("who"), Proposer: engine.UserID(x.Get("proposer")), Contact: x.Get("contact")}
-	if d.Proposer != "" && !isID(string(d.Proposer)) {
+	if d.Proposer != "" && !engine.IsID(string(d.Proposer)) {
 		return d, invalid("proposer", "user.unknown", "id", "")
 	}
 	if s := strings.TrimSpace(x.Get("times")); s != "" {
@@ -232,7 +232,7 @@ func (c *Console) collectNeed(v *visit) error {
 		return err
 	}
 	d, err := needDraft(x)
-	if err == nil && !isID(x.Get("unit")) {
+	if err == nil && !engine.IsID(x.Get("unit")) {
 		err = invalid("unit", "field.empty")
 	}
 	var n engine.Need

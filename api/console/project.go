@@ -138,27 +138,10 @@ type comingView struct {
 // seen reads the project of the address. What this person may not see is as absent as what does not exist.
 func (c *Console) seen(v *visit) (engine.Project, error) {
 	id := v.g.Param("id")
-	if !isID(id) {
+	if !engine.IsID(id) {
 		return engine.Project{}, notFound()
 	}
 	return c.Engine.Project(v.ctx, v.actor, engine.ProjectID(id))
-}
-
-// isID reports whether s is an id as the engine makes them.
-func isID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		ch := s[i]
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (ch == '-') {
-			return false
-		}
-		if ch != '-' && (ch < '0' || ch > '9') && (ch < 'a' || ch > 'f') {
-			return false
-		}
-	}
-	return true
 }
 
 func asError(err error) *engine.Error {

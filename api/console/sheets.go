@@ -215,7 +215,7 @@ func (c *Console) sheetSource(v *visit) error {
 		return err
 	}
 	row := sheetRow{Name: v.sheetName(s), Digest: hashOf(s.Digest), Source: string(s.Source), Compare: "/scores/compare?with=" + url.QueryEscape(key)}
-	if isID(key) {
+	if engine.IsID(key) {
 		holds, err := c.Scores.Sheet(v.ctx, "")
 		if err != nil {
 			return err

@@ -139,7 +139,7 @@ func (c *Console) fillTally(v *visit, t *engine.Tally, view *tallyView) error {
 	}
 	years = slices.DeleteFunc(years, func(y engine.TallyYear) bool { return y.Struck != "" })
 	var only engine.UnitID
-	if u := v.g.Query("unit"); isID(u) {
+	if u := v.g.Query("unit"); engine.IsID(u) {
 		only = engine.UnitID(u)
 	} else {
 		view.All = ""
@@ -306,7 +306,7 @@ func (c *Console) enableTally(v *visit, id string) error {
 
 func (c *Console) enrolMember(v *visit, x url.Values) (engine.TallyYear, error) {
 	for _, name := range []string{"user", "unit"} {
-		if !isID(x.Get(name)) {
+		if !engine.IsID(x.Get(name)) {
 			return engine.TallyYear{}, invalid(name, "field.empty")
 		}
 	}

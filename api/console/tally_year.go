@@ -33,7 +33,7 @@ var tallyClass = map[engine.TallyState]string{engine.TallyEntered: "y", engine.T
 // theTallyYear reads the member's year of the address, and its rule.
 func (c *Console) theTallyYear(v *visit) (engine.TallyYear, engine.Tally, error) {
 	id := v.g.Param("id")
-	if !isID(id) {
+	if !engine.IsID(id) {
 		return engine.TallyYear{}, engine.Tally{}, &engine.Error{Kind: engine.NotFound, Key: "tally.unknown_year"}
 	}
 	y, err := c.Engine.TheTallyYear(v.ctx, v.actor, engine.TallyYearID(id))

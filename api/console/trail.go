@@ -214,7 +214,7 @@ func (c *Console) trailFilter(v *visit) (trailFilter, error) {
 	if f.project == "" {
 		return f, nil
 	}
-	if isID(f.project) {
+	if engine.IsID(f.project) {
 		p, err := c.Engine.Project(v.ctx, v.actor, engine.ProjectID(f.project))
 		if err != nil {
 			return f, err

@@ -182,7 +182,7 @@ func (c *Console) changeUnit(v *visit, act string, do func(u engine.Unit, x url.
 	if err == nil {
 		var changed engine.Unit
 		if changed, err = do(u, x); err == nil {
-			c.names.forget("unit/" + string(u.ID))
+			c.Names.Forget("unit/" + string(u.ID))
 			v.redirect("/units/" + string(changed.ID) + "?done=unit_" + act)
 			return nil
 		}

@@ -192,7 +192,7 @@ func (c *Console) findingView(v *visit, f audit.Finding) (findingView, bool, err
 		out.Seq = strconv.FormatInt(f.Seq, 10)
 	}
 	kind, id, _ := strings.Cut(f.Subject, "/")
-	if kind != engine.SubjectProject || !isID(id) {
+	if kind != engine.SubjectProject || !engine.IsID(id) {
 		return out, true, nil
 	}
 	_, err := c.Reader.Project(v.ctx, engine.ProjectID(id))

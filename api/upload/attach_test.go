@@ -14,7 +14,7 @@ import (
 func TestAttachTakesTime(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		file := upload.Attach(w, "text/plain", "a.txt")
-		time.Sleep(50 * time.Millisecond) // longer than the limits, and no matter how much
+		<-time.After(50 * time.Millisecond) // longer than the limits, and no matter how much
 		if err := r.Context().Err(); err != nil {
 			t.Error(err)
 		}

@@ -99,7 +99,7 @@ func (h *handlers) replay(ctx context.Context, who engine.Actor) (*ProjectAnswer
 // answer shows a project after a change: without the names of people and without what could be done next, which
 // would cost queries that whoever changed it seldom needs.
 func (h *handlers) answer(ctx context.Context, p *engine.Project, replayed bool) (*ProjectAnswer, error) {
-	view, err := h.project(ctx, p, nil)
+	view, err := h.project(ctx, p, refs{})
 	if err != nil {
 		return nil, err
 	}
@@ -186,27 +186,10 @@ func projectID(s string) (engine.ProjectID, error) {
 
 // idOf refuses what cannot be an id before a database is asked: such a thing is simply not there, as the message says.
 func idOf[ID ~string](s, unknown string, args ...any) (ID, error) {
-	if !isID(s) {
+	if !engine.IsID(s) {
 		return "", &engine.Error{Kind: engine.NotFound, Key: unknown, Args: message.Args(args...)}
 	}
 	return ID(s), nil
-}
-
-// isID reports whether s is an id as the engine makes them: a UUID in lower case.
-func isID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (c == '-') {
-			return false
-		}
-		if c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }
 
 func invalid(field, key string, args ...any) error {

@@ -56,7 +56,7 @@ func (h *handlers) showErasure(ctx context.Context, u *engine.User) *ErasureAnsw
 	}
 	if u.Erased() {
 		b.State = "done"
-		h.names.forget(u.ID)
+		h.Names.Forget("user/" + string(u.ID))
 	}
 	b.User = h.names.user(ctx, u.ID)
 	return out
@@ -104,7 +104,7 @@ func (h *handlers) onErasure(ctx context.Context, in *ErasureChange, act func(co
 
 // check refuses what cannot be an id: logins are no addresses.
 func (in *Erasing) check() error {
-	if !isID(in.User) {
+	if !engine.IsID(in.User) {
 		return &engine.Error{Kind: engine.NotFound, Key: "user.unknown", Args: map[string]any{"id": in.User}}
 	}
 	return nil

@@ -55,7 +55,7 @@ func showWrong(w *engine.Wrong) *Wrong {
 	return &Wrong{Evidence: showProofs(w.Evidence), Lift: w.Lift}
 }
 
-func showFindings(ctx context.Context, p *engine.Project, people *names) []Finding {
+func showFindings(ctx context.Context, p *engine.Project, people refs) []Finding {
 	out := []Finding{}
 	for id, f := range p.Findings {
 		out = append(out, Finding{ID: id, Note: f.Note, Evidence: showProofs(f.Evidence), By: people.user(ctx, f.By), At: f.At,

@@ -18,7 +18,7 @@ type LookBack struct {
 	ConfirmedAt *time.Time `json:"confirmed_at,omitempty"`
 }
 
-func showLookBack(ctx context.Context, l *engine.LookBack, people *names) *LookBack {
+func showLookBack(ctx context.Context, l *engine.LookBack, people refs) *LookBack {
 	if l == nil {
 		return nil
 	}

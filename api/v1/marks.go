@@ -41,12 +41,12 @@ type Proof struct {
 	SHA256 string `json:"sha256"`
 }
 
-func showMark(ctx context.Context, id string, m engine.Mark, people *names) Mark {
+func showMark(ctx context.Context, id string, m engine.Mark, people refs) Mark {
 	return Mark{ID: id, Kind: Ref{ID: string(m.Kind), Name: m.Kind.In(request.From(ctx).Lang)}, By: people.user(ctx, m.By), At: m.At, Note: m.Note, Seq: m.Seq, Head: m.Head,
 		Evidence: showProofs(m.Evidence), RevokedAt: m.RevokedAt, RevokedBy: people.maybe(ctx, m.RevokedBy), Revoked: m.Revoked}
 }
 
-func showMarks(ctx context.Context, p *engine.Project, people *names) []Mark {
+func showMarks(ctx context.Context, p *engine.Project, people refs) []Mark {
 	out := []Mark{}
 	for id, m := range p.Marks {
 		out = append(out, showMark(ctx, id, m, people))

@@ -104,7 +104,7 @@ type Receipts struct {
 
 func (h *handlers) markRead(ctx context.Context, in *Receipts) (*UnreadAnswer, error) {
 	for _, id := range in.Body.IDs {
-		if !isID(id) {
+		if !engine.IsID(id) {
 			return nil, invalid("ids", "notice.unknown")
 		}
 	}

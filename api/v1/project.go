@@ -188,7 +188,7 @@ type Check struct {
 }
 
 // row shows a project in a list. people resolves names; nil leaves them out.
-func (h *handlers) row(ctx context.Context, p *engine.Project, people *names) (Row, error) {
+func (h *handlers) row(ctx context.Context, p *engine.Project, people refs) (Row, error) {
 	w, err := h.Engine.Pinned(ctx, p)
 	if err != nil {
 		return Row{}, err
@@ -206,7 +206,7 @@ func (h *handlers) row(ctx context.Context, p *engine.Project, people *names) (R
 }
 
 // project shows all facts of a project.
-func (h *handlers) project(ctx context.Context, p *engine.Project, people *names) (Project, error) {
+func (h *handlers) project(ctx context.Context, p *engine.Project, people refs) (Project, error) {
 	row, err := h.row(ctx, p, people)
 	if err != nil {
 		return Project{}, err
@@ -254,7 +254,7 @@ func (h *handlers) project(ctx context.Context, p *engine.Project, people *names
 	return out, nil
 }
 
-func showRequest(ctx context.Context, w *engine.Workflow, r *engine.Request, people *names, lang string) *Request {
+func showRequest(ctx context.Context, w *engine.Workflow, r *engine.Request, people refs, lang string) *Request {
 	out := &Request{Kind: string(r.Kind), Deadline: r.Deadline.String(), By: people.user(ctx, r.By), At: r.At, Note: r.Note, Given: []Approval{}, LookBack: showLookBack(ctx, r.LookBack, people), Finding: showWrong(r.Finding)}
 	if r.Transition != "" {
 		ref := Ref{ID: string(r.Transition)}

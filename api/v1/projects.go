@@ -83,7 +83,7 @@ const maxPeople = 40
 
 // person turns an id or login into an id. The engine checks ids; only logins are looked up here.
 func (h *handlers) person(ctx context.Context, field, idOrLogin string) (engine.UserID, error) {
-	if idOrLogin == "" || isID(idOrLogin) {
+	if idOrLogin == "" || engine.IsID(idOrLogin) {
 		return engine.UserID(idOrLogin), nil
 	}
 	unknown := invalid(field, "user.unknown", "id", idOrLogin)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"bihuan/api/names"
 	"bihuan/api/proof"
 	"bihuan/api/upload"
 	"bihuan/engine"
@@ -35,12 +36,13 @@ type Options struct {
 	Trail   proof.Log // nil: there are no proofs
 	// Notifier tries channels out; nil: there is nobody to do it.
 	Notifier Notifier
+	Names    *names.Book
 }
 
 // handlers answers the operations. Everything in it is safe for concurrent use.
 type handlers struct {
 	Options
-	names *names
+	names refs
 }
 
 // prefix is where the API lies, for addresses in answers.
@@ -54,7 +56,7 @@ const uploadID = "add-evidence"
 
 // Register adds every operation to the API.
 func Register(api huma.API, o Options) {
-	h := &handlers{Options: o, names: newNames(o.Reader, o.Now)}
+	h := &handlers{Options: o, names: refs{o.Names}}
 	op := func(method, path, id, summary string) huma.Operation {
 		return huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary,
 			MaxBodyBytes: o.Body + 1, BodyReadTimeout: bodyTimeout, Tags: []string{noun(path)}}
