@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/url"
+	"slices"
 
 	"bihuan/engine"
 	"bihuan/engine/calendar"
@@ -77,6 +78,27 @@ func (f *form) blame(v *visit, e *engine.Error) {
 			}
 		}
 	}
+}
+
+// blameIn shows a refusal in the form of the act that was asked, with what was typed. It returns what no form shows.
+func blameIn(v *visit, forms []form, act string, x url.Values, refusal *engine.Error) *engine.Error {
+	i := slices.IndexFunc(forms, func(f form) bool { return f.ID == "do-"+act })
+	if i < 0 {
+		return refusal
+	}
+	forms[i].keep(x)
+	forms[i].blame(v, refusal)
+	return nil
+}
+
+// again answers an act that was refused with its page, which show shows with the refusal on it. What is no refusal, and
+// what is not there, has no page to be shown on.
+func again(err error, show func(status int, refusal *engine.Error) error) error {
+	kind := engine.KindOf(err)
+	if kind == 0 || kind == engine.NotFound {
+		return err
+	}
+	return show(statuses[kind], asError(err))
 }
 
 // tail is the last part of a field's path: "due" of "milestones[0].due".

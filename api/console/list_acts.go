@@ -96,13 +96,11 @@ func (c *Console) drawUp(v *visit) error {
 
 // retype shows a form again with what was typed and what is wrong with it.
 func (c *Console) retype(v *visit, err error, x url.Values, f form, title, sub, back string) error {
-	kind := engine.KindOf(err)
-	if kind == 0 || kind == engine.NotFound {
-		return err
-	}
-	f.keep(x)
-	f.blame(v, asError(err))
-	return c.showListForm(v, statuses[kind], title, sub, back, f)
+	return again(err, func(status int, refusal *engine.Error) error {
+		f.keep(x)
+		f.blame(v, refusal)
+		return c.showListForm(v, status, title, sub, back, f)
+	})
 }
 
 // theList reads the list of the address.
@@ -173,15 +171,13 @@ func (c *Console) listAct(v *visit) error {
 		v.redirect("/lists/" + string(l.ID) + "?done=list_" + act)
 		return nil
 	}
-	kind := engine.KindOf(err)
-	if kind == 0 || kind == engine.NotFound {
-		return err
-	}
-	r, readErr := c.Engine.Reconcile(v.ctx, v.actor, l.ID)
-	if readErr != nil {
-		return readErr
-	}
-	return c.showList(v, statuses[kind], &r, asError(err))
+	return again(err, func(status int, refusal *engine.Error) error {
+		r, err := c.Engine.Reconcile(v.ctx, v.actor, l.ID)
+		if err != nil {
+			return err
+		}
+		return c.showList(v, status, &r, refusal)
+	})
 }
 
 func (c *Console) doList(v *visit, l *engine.List, act string, base int64, x url.Values) error {

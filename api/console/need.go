@@ -207,24 +207,13 @@ func (c *Console) needAct(v *visit) error {
 		v.redirect("/needs/" + string(n.ID) + "?done=need_" + act)
 		return nil
 	}
-	kind := engine.KindOf(err)
-	if kind == 0 || kind == engine.NotFound {
-		return err
-	}
-	forms, formErr := c.needForms(v, &n)
-	if formErr != nil {
-		return formErr
-	}
-	refusal := asError(err)
-	for i := range forms {
-		if forms[i].ID == "do-"+act {
-			forms[i].keep(x)
-			forms[i].blame(v, refusal)
-			refusal = nil
-			break
+	return again(err, func(status int, refusal *engine.Error) error {
+		forms, err := c.needForms(v, &n)
+		if err != nil {
+			return err
 		}
-	}
-	return c.showNeed(v, statuses[kind], &n, forms, refusal)
+		return c.showNeed(v, status, &n, forms, blameIn(v, forms, act, x, refusal))
+	})
 }
 
 func (c *Console) doNeed(v *visit, n *engine.Need, act string, base int64, x url.Values) error {

@@ -110,12 +110,9 @@ func (c *Console) showTally(v *visit, status int, typed url.Values, why *engine.
 		return err
 	}
 	if why != nil {
-		i := slices.IndexFunc(view.Forms, func(f form) bool { return f.ID == "do-"+typed.Get("act")+typed.Get("tally") })
-		if i < 0 {
-			return why
+		if left := blameIn(v, view.Forms, typed.Get("act")+typed.Get("tally"), typed, why); left != nil {
+			return left
 		}
-		view.Forms[i].keep(typed)
-		view.Forms[i].blame(v, why)
 	}
 	return c.render(v, status, "tally", view.Name, view)
 }
@@ -275,16 +272,12 @@ func (c *Console) doTally(v *visit) error {
 	default:
 		return notFound()
 	}
-	kind := engine.KindOf(err)
-	switch {
-	case err == nil:
+	if err == nil {
 		sep := map[bool]string{true: "&", false: "?"}[strings.Contains(to, "?")]
 		v.redirect(to + sep + "done=tally_" + x.Get("act"))
 		return nil
-	case kind == 0 || kind == engine.NotFound:
-		return err
 	}
-	return c.showTally(v, statuses[kind], x, asError(err))
+	return again(err, func(status int, refusal *engine.Error) error { return c.showTally(v, status, x, refusal) })
 }
 
 // enableTally switches on what is stored under the id, or else what the product brings along.

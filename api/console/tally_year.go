@@ -178,17 +178,10 @@ func (c *Console) tallyYearAct(v *visit) error {
 		v.redirect("/tally/" + string(y.ID) + "?done=tally_" + act)
 		return nil
 	}
-	kind := engine.KindOf(err)
-	if kind == 0 || kind == engine.NotFound {
-		return err
-	}
-	forms, refusal := c.tallyYearForms(v, &y, &t), asError(err)
-	if i := slices.IndexFunc(forms, func(f form) bool { return f.ID == "do-"+act }); i >= 0 {
-		forms[i].keep(x)
-		forms[i].blame(v, refusal)
-		refusal = nil
-	}
-	return c.showTallyYear(v, statuses[kind], &y, &t, forms, refusal)
+	return again(err, func(status int, refusal *engine.Error) error {
+		forms := c.tallyYearForms(v, &y, &t)
+		return c.showTallyYear(v, status, &y, &t, forms, blameIn(v, forms, act, x, refusal))
+	})
 }
 
 func (c *Console) doTallyYear(v *visit, y *engine.TallyYear, act string, base int64, x url.Values) error {
