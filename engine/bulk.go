@@ -183,7 +183,7 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 			change, err = decide(c, Project{}, cmd)
 		}
 		if err == nil {
-			err = e.free(ctx, c.Workflow, &change.Project)
+			err = e.free(ctx, c.Workflow, &change.Project, true)
 		}
 		if p := change.Project; err == nil && p.Year > 0 {
 			slot := yearSlot{p.UnitID, p.Year}

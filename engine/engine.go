@@ -203,7 +203,7 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 		return p, err
 	}
 	if change.Project.Year != p.Year {
-		if err := e.free(ctx, w, &change.Project); err != nil {
+		if err := e.free(ctx, w, &change.Project, true); err != nil {
 			return p, err
 		}
 	}
@@ -330,7 +330,7 @@ func (e *Engine) Create(ctx context.Context, who Actor, kind string, unit Unit, 
 		}
 		return Project{}, err
 	}
-	if err := e.free(ctx, w, &first.Project); err != nil {
+	if err := e.free(ctx, w, &first.Project, true); err != nil {
 		if q, ok, keyErr := e.Answered(ctx, who); ok || keyErr != nil { // it was this very request that took the year
 			return q, keyErr
 		}

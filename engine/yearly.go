@@ -8,10 +8,10 @@ import (
 	"bihuan/engine/message"
 )
 
-// free refuses a second project of a yearly kind for the same unit and year, naming the first, and a new one while a
-// missed one of an earlier year owes its 书面说明. p is as it would become. What two people create at the same moment
-// the database tells apart; whoever comes second is asked again and then refused here.
-func (e *Engine) free(ctx context.Context, w *Workflow, p *Project) error {
+// free refuses a second project of a yearly kind for the same unit and year, naming the first, and, where the project comes
+// into its year only now, while a missed one of an earlier year owes its 书面说明. p is as it would become. What two people
+// create at the same moment the database tells apart; whoever comes second is asked again and then refused here.
+func (e *Engine) free(ctx context.Context, w *Workflow, p *Project, comes bool) error {
 	if p.Year == 0 || p.Stage == Cancelled {
 		return nil
 	}
@@ -25,7 +25,7 @@ func (e *Engine) free(ctx context.Context, w *Workflow, p *Project) error {
 		case o.Year == p.Year:
 			return &Error{Kind: Blocked, Field: "year", Key: "year.taken",
 				Args: message.Args("year", p.Year, "kind", w.Name, "number", o.Number, "title", o.Title)}
-		case p.Version <= 1 && o.Year < p.Year && !o.Stage.Resting() && o.EverOverdue && o.Statement == "" && w.wantsStatement():
+		case comes && o.Year < p.Year && !o.Stage.Resting() && o.EverOverdue && o.Statement == "" && w.wantsStatement():
 			return blocked("year.statement_owed", "year", o.Year, "number", o.Number, "title", o.Title)
 		}
 	}
@@ -58,7 +58,7 @@ func (e *Engine) takenYear(ctx context.Context, w *Workflow, p *Project, err err
 	if !errors.Is(err, ErrDuplicate) {
 		return nil
 	}
-	return e.free(ctx, w, p)
+	return e.free(ctx, w, p, false)
 }
 
 // YearRow says what a unit has of a yearly kind in a year.
