@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"bihuan/engine/audit"
@@ -28,6 +29,9 @@ type ImportRow struct {
 // where the file lay.
 func (r ImportRow) key(kind string) string {
 	parts := []string{kind, string(r.Unit.ID), strings.Join(strings.Fields(r.Draft.Title), ""), r.Number, r.Draft.Deadline.String()}
+	if r.Draft.Year > 0 && r.Draft.Deadline.IsZero() { // otherwise the deadline tells the years apart
+		parts = append(parts, strconv.Itoa(r.Draft.Year))
+	}
 	return audit.HashContent([]byte(strings.Join(parts, "\n"))).String()
 }
 

@@ -129,6 +129,9 @@ func (x *matcher) find(row *engine.ImportRow, r ledger.Row) (found, other *engin
 
 // inYear keeps apart what comes back every year under one name. On one list everything is of one time.
 func (x *matcher) inYear(p *engine.Project, row *engine.ImportRow) bool {
+	if p.Year > 0 && row.Draft.Year > 0 {
+		return p.Year == row.Draft.Year
+	}
 	due := p.Deadline
 	if !p.OriginalDeadline.IsZero() {
 		due = p.OriginalDeadline

@@ -159,6 +159,9 @@ func readRoster(data []byte, headers map[string][]string, needed ...string) (*ro
 	for _, p := range sheet.Problems {
 		out.Problems = append(out.Problems, remark(p))
 	}
+	for _, p := range sheet.Notes {
+		out.Notes = append(out.Notes, remark(p))
+	}
 	if len(sheet.Rows) > maxRoster {
 		out.Problems = append(out.Problems, Remark{Key: ledger.KeyTooManyRows, said: sentence{ledger.KeyTooManyRows, map[string]any{"limit": maxRoster}}})
 		return nil, out

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -27,6 +28,7 @@ type mapping struct {
 	cells  map[int]ledger.Row // by row, for problems
 	told   map[string]bool    // notes that were given
 	today  calendar.Date
+	yearly bool // each unit has one item of the kind for a year
 	notes  []Remark
 
 	directory *directory // of the units at and under unit
@@ -38,6 +40,9 @@ func newMapping(ctx context.Context, e *engine.Engine, x Ledger, l *ledger.Ledge
 	unit := x.Unit
 	m := &mapping{ledger: l, unit: unit, list: x.List, digest: audit.HashContent(x.Data).String(), unknown: map[string]*UnknownUnit{},
 		users: map[string][]engine.UserID{}, header: map[ledger.Field]string{}, cells: map[int]ledger.Row{}, told: map[string]bool{}}
+	if w, unknown := e.Workflow(x.Kind); unknown == nil { // which the engine refuses later
+		m.yearly = w.Yearly
+	}
 	units, err := e.Store.Units(ctx)
 	if err != nil {
 		return nil, err
@@ -88,6 +93,9 @@ func (m *mapping) row(r ledger.Row) engine.ImportRow {
 	if len(d.Extra) == 0 {
 		d.Extra = nil
 	}
+	if m.yearly {
+		d.Year = m.yearOf(r)
+	}
 	out.Draft = d
 	out.Source = map[string]string{"file": m.ledger.Name, "sha256": m.digest, "row": strconv.Itoa(r.Number)}
 	if written != "" && written != out.Unit.Name && d.Extra[m.header[ledger.Unit]] == "" { // the names went to several places
@@ -102,6 +110,16 @@ func (m *mapping) row(r ledger.Row) engine.ImportRow {
 		out.Source["reading"] = r.Deadline.Reading
 	}
 	return out
+}
+
+// yearOf is the 年度 that a row of a yearly kind is of: that of the row or the file, otherwise the present one; nothing is
+// due in a year before its own.
+func (m *mapping) yearOf(r ledger.Row) int {
+	year := cmp.Or(r.Year, m.today.Year())
+	if d := r.Deadline.Date; !d.IsZero() {
+		year = min(year, d.Year())
+	}
+	return year
 }
 
 // milestones are the dated steps of a row.

@@ -48,7 +48,7 @@ func open(data []byte, o Options) (*found, error) {
 		if chosen { // whoever asks for one sheet is not told of the others
 			return best, nil
 		}
-		best.others = slices.DeleteFunc(slices.Clone(best.sheets), func(s string) bool { return s == best.sheet })
+		best.others = without(best.sheets, best.sheet)
 		return best, nil
 	case failed == nil:
 		failed = fail(KeyEmpty, 0)

@@ -65,6 +65,7 @@ type Row struct {
 	Deadline Deadline
 	Steps    []Step // milestones that were read out of one cell, or out of the lines of an item that spans rows
 	Joined   []int  // the further rows of the item
+	Year     int    // the calendar year that the row is of, by a column of its own or by what tells it of the file; 0: nothing does
 }
 
 // Deadline is a date read from what a person wrote. The zero value means that nothing was written.

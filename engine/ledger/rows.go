@@ -158,12 +158,7 @@ func (r *reader) tellWhole(t *table) {
 	if _, ok := r.fields[Due]; !ok {
 		r.note(r.Head, "", KeyNoDeadlines, "")
 	}
-	if t.hidden > 0 {
-		r.note(0, "", KeyHiddenRows, "", "count", t.hidden)
-	}
-	if len(t.others) > 0 {
-		r.note(0, "", KeyOtherSheets, strings.Join(t.others, "、"), "sheets", t.others)
-	}
+	r.Notes = append(r.Notes, t.unseen()...)
 	for _, c := range r.Columns {
 		if c.Ignored {
 			r.tellIgnored(c)
@@ -204,6 +199,9 @@ func (r *reader) read(g gridRow) {
 		return
 	}
 	row := Row{Number: g.number, Cells: map[Field]string{}, Other: map[string]string{}}
+	if p := r.periodOf(g); !p.academic {
+		row.Year = p.year
+	}
 	for _, c := range r.Columns {
 		text, flags := g.at(c.Index), g.flags[c.Index]
 		switch {

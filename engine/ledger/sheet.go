@@ -1,6 +1,11 @@
 package ledger
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"bihuan/engine/message"
+)
 
 // Sheet is a plain table out of a file: the texts under a header, and nothing guessed.
 type Sheet struct {
@@ -8,6 +13,7 @@ type Sheet struct {
 	Header   []string // as written, in one line
 	Rows     []SheetRow
 	Problems []Problem // cells that cannot be read
+	Notes    []Problem // hidden rows, and sheets that were not read
 }
 
 // SheetRow is one row with content.
@@ -22,10 +28,14 @@ type SheetRow struct {
 func ReadSheet(data []byte, o Options, is func(header []string) bool) (*Sheet, error) {
 	o = o.withDefaults()
 	var out *Sheet
-	take := func(t *table, _ []string) (bool, error) {
+	take := func(t *table, sheets []string) (bool, error) {
 		var err error
-		out, err = t.under(is)
-		return out != nil, err
+		if out, err = t.under(is); out == nil {
+			return false, err
+		}
+		t.others = without(sheets, t.sheet)
+		out.Notes = t.unseen()
+		return true, err
 	}
 	if err := eachTable(data, o, take); err != nil {
 		return nil, err
@@ -68,4 +78,21 @@ func (t *table) under(is func(header []string) bool) (*Sheet, error) {
 		return out, nil
 	}
 	return nil, nil
+}
+
+// without is a list without one of its texts.
+func without(list []string, text string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == text })
+}
+
+// unseen notes what somebody who looks at the sheet does not see: hidden rows, and the sheets that are not read.
+func (t *table) unseen() []Problem {
+	var out []Problem
+	if t.hidden > 0 {
+		out = append(out, Problem{Key: KeyHiddenRows, Args: map[string]any{"count": t.hidden}})
+	}
+	if len(t.others) > 0 {
+		out = append(out, Problem{Key: KeyOtherSheets, Args: map[string]any{"sheets": t.others}, Text: message.Short(strings.Join(t.others, "、"))})
+	}
+	return out
 }

@@ -14,6 +14,7 @@ const (
 	flagMonth                // a number shown as a month, without a day
 	flagYear                 // a number shown as a year
 	flagPercent              // a number shown as a percentage
+	flagClock                // a number shown as hours and minutes
 	flagDateCell = flagDay | flagMonth | flagYear
 )
 

@@ -144,10 +144,23 @@ func shown(raw string, flags uint8, date1904 bool) string {
 		}
 		return t.Format("2006-01-02 15:04")
 	}
-	if flags&flagPercent != 0 {
+	switch {
+	case flags&flagClock != 0 && v >= 0 && v < 366: // beyond, it is a day of which the time is shown
+		return clock(v)
+	case flags&flagPercent != 0:
 		return fifteen(v*100) + "%"
 	}
 	return fifteen(v)
+}
+
+// clock writes a part of a day, as which a spreadsheet keeps 1:30, in hours and minutes.
+func clock(days float64) string {
+	d := time.Duration(math.Round(days*24*60*60)) * time.Second
+	text := fmt.Sprintf("%d:%02d", int(d.Hours()), int(d.Minutes())%60)
+	if s := int(d.Seconds()) % 60; s != 0 {
+		text += fmt.Sprintf(":%02d", s)
+	}
+	return text
 }
 
 // fifteen writes a number with the 15 significant digits that Excel shows, so that 2022.6 is not
@@ -175,7 +188,7 @@ func formatsOf(f *excelize.File) *formats {
 	return fm
 }
 
-// flags returns flagDay, flagMonth, flagYear, flagPercent or 0 for the style with this index.
+// flags returns flagDay, flagMonth, flagYear, flagClock, flagPercent or 0 for the style with this index.
 func (fm *formats) flags(style int) uint8 {
 	if flags, ok := fm.known[style]; ok {
 		return flags
@@ -200,6 +213,8 @@ func builtInFlags(id int) uint8 {
 		return flagDay
 	case 17, 27, 36, 50, 52, 57:
 		return flagMonth
+	case 18, 19, 20, 21, 32, 33, 34, 35, 46, 55, 56:
+		return flagClock
 	case 9, 10:
 		return flagPercent
 	}
@@ -207,7 +222,7 @@ func builtInFlags(id int) uint8 {
 }
 
 // formatFlags reads a format code such as yyyy"年"m"月" with an eye to what it shows: the day, only the month,
-// only the year, or no date at all.
+// only the year, the time of day, or no date at all.
 func formatFlags(code string) uint8 {
 	var bare strings.Builder
 	code, _, _ = strings.Cut(code, ";")
@@ -221,7 +236,10 @@ func formatFlags(code string) uint8 {
 				break
 			}
 			if inner := strings.ToLower(code[i+1 : i+1+end]); stop == "]" && strings.Trim(inner, "hms") == "" {
-				return 0 // [h]:mm is a duration
+				if strings.Contains(inner, "h") { // [h]:mm is a duration
+					return flagClock
+				}
+				return 0
 			}
 			i += end + 1
 		case '\\', '_', '*':
@@ -238,7 +256,9 @@ func formatFlags(code string) uint8 {
 		return flagDay
 	case strings.Contains(s, "%"):
 		return flagPercent
-	case strings.ContainsAny(s, "0#?"), strings.ContainsAny(s, "hs"):
+	case strings.Contains(s, "h"):
+		return flagClock
+	case strings.ContainsAny(s, "0#?s"):
 		return 0
 	case strings.Contains(s, "m"):
 		return flagMonth

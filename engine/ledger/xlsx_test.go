@@ -106,7 +106,7 @@ func TestDateCells(t *testing.T) {
 		{"plain number", 44742, nil, false, "", "", KeyDeadlineNumber},
 		{"number format", 44742, &excelize.Style{NumFmt: 3}, false, "", "", KeyDeadlineNumber},
 		{"duration", 44742, code(`[h]:mm`), false, "", "", KeyDeadlineNumber},
-		{"time of day", 0.5, code(`h:mm`), false, "", "", KeyDeadlineNumber},
+		{"time of day", 0.5, code(`h:mm`), false, "", "", KeyDeadlineUnreadable},
 		{"number 2022.6", 2022.6, nil, false, "2022-06-30", "year-month", ""},
 		{"number 2022.11", 2022.11, nil, false, "2022-11-30", "year-month", ""},
 		{"number 2022.10 has lost its zero", 2022.10, nil, false, "", "", KeyDeadlineAmbiguous},
@@ -139,7 +139,7 @@ func TestFormatFlags(t *testing.T) {
 		code string
 		want uint8
 	}{
-		{"General", 0}, {"@", 0}, {"0.00", 0}, {"#,##0", 0}, {"0.00E+00", 0}, {"h:mm:ss", 0}, {"mm:ss", 0}, {"[mm]:ss", 0}, {"[h]", 0},
+		{"General", 0}, {"@", 0}, {"0.00", 0}, {"#,##0", 0}, {"0.00E+00", 0}, {"h:mm:ss", flagClock}, {"mm:ss", 0}, {"[mm]:ss", 0}, {"[h]:mm", flagClock}, {`h"小时"`, flagClock},
 		{"0%", flagPercent}, {"0.0%;[Red]-0.0%", flagPercent}, {"yyyy-mm-dd", flagDay}, {`d"日"`, flagDay}, {"mmm-yy", flagMonth},
 		{`yyyy\-mm`, flagMonth}, {`[DBNum1][$-804]yyyy"年"m"月"`, flagMonth}, {`m"月"`, flagMonth}, {`yyyy"年"`, flagYear}, {`0"d"`, 0},
 		{`"open`, 0}, {`\`, 0}, {"", 0},
