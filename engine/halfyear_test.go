@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bihuan/engine"
+	"bihuan/engine/audit"
 	"bihuan/engine/calendar"
 	"bihuan/engine/score"
 	"bihuan/storage"
@@ -26,6 +27,7 @@ type halfYear struct {
 	planned map[calendar.Date]func() // what people do on a day, whatever else is going on
 
 	earlier map[string]*score.Table // by the moment at which it was computed
+	entries map[string]audit.Entry  // of the projects in the period, by id
 }
 
 // shown is something that the half year was to show.
@@ -38,6 +40,8 @@ type item struct {
 	engine.Project
 	fate string
 	of   int // the list that it began on
+
+	counts counts
 }
 
 // fates are what becomes of items; most are done on time.
@@ -187,7 +191,7 @@ func (h *halfYear) period(n int, from, to string) {
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		h.items, ids = append(h.items, &item{p, fate, n}), append(ids, p.ID)
+		h.items, ids = append(h.items, &item{Project: p, fate: fate, of: n}), append(ids, p.ID)
 	}
 	h.list[n] = h.publish(h.put(h.list[n], ids...))
 	h.each(n, func(x *item) {

@@ -12,6 +12,7 @@ type branchYear struct {
 	engine.Project
 	branch, fate string
 	worth        worth
+	counts       counts
 }
 
 // worth is what an item counts for.
