@@ -3,6 +3,8 @@ package engine
 import (
 	"slices"
 	"time"
+
+	"bihuan/engine/calendar"
 )
 
 // onClock is the command of the sweep: do the earliest thing that the clock owes at this moment. Late or doubled
@@ -129,6 +131,12 @@ func (repin) apply(c *Case, p *Project) (outcome, error) {
 	}
 	from := p.Definition
 	p.Definition = c.Workflow.Digest
+	switch {
+	case !c.Workflow.Yearly:
+		p.Year = 0
+	case p.Year == 0:
+		p.Year = calendar.DateOf(p.CreatedAt, c.Site.Location).Year()
+	}
 	return outcome{action: "repin", data: map[string]any{"from": from, "to": c.Workflow.Digest, "version": c.Workflow.Version}}, nil
 }
 

@@ -144,14 +144,27 @@ func (e *Engine) Repin(ctx context.Context, who Actor, id ProjectID) (Project, e
 	if w.Digest == p.Definition {
 		return p, nil
 	}
-	change, err := decide(e.moment(w, who), p, repin{})
+	change, err := e.repinned(ctx, w, who, p)
 	if err != nil {
 		return p, err
 	}
 	if err := e.Store.Commit(ctx, change)[0]; err != nil {
+		if taken := e.takenYear(ctx, w, &change.Project, err); taken != nil {
+			return p, taken
+		}
 		return p, e.commitError(ctx, who, id, p.Version, err)
 	}
 	return change.Project, nil
+}
+
+// repinned decides what the project becomes under another version, which may have one item for each year where the old one
+// had several.
+func (e *Engine) repinned(ctx context.Context, w *Workflow, who Actor, p Project) (Change, error) {
+	change, err := decide(e.moment(w, who), p, repin{})
+	if err == nil {
+		err = e.free(ctx, w, &change.Project, false)
+	}
+	return change, err
 }
 
 // Preview tells what the newest version of its workflow would mean for a project: the options before and after,
@@ -169,7 +182,7 @@ func (e *Engine) Preview(ctx context.Context, p Project) (Repinning, error) {
 	if out.Same {
 		return out, nil
 	}
-	change, err := decide(e.moment(w, Operator()), p, repin{})
+	change, err := e.repinned(ctx, w, Operator(), p)
 	if err != nil {
 		out.Refused = err
 		return out, nil //nolint:nilerr // the refusal is the answer

@@ -9,6 +9,7 @@ import (
 	"bihuan/engine"
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
+	"bihuan/workflows"
 )
 
 // ofYear proposes the branch's 书记项目 of a year.
@@ -170,6 +171,52 @@ func TestAMissedYearThatNeverBegan(t *testing.T) {
 			h.intact()
 		})
 	}
+}
+
+// A version that is yearly and one that is not differ in whether an item has a year; moving it gives and takes that, and
+// no second one into a year.
+func TestAYearComesAndGoesWithTheVersion(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := settle(t, db, "2026-03-02 10:00")
+		ctx := t.Context()
+		publish := func(version, yearly string) {
+			source, _ := workflows.Source("shuji")
+			text := strings.NewReplacer("version: 3\n", "version: "+version+"\n", "yearly: true ", "yearly: "+yearly+" ").Replace(string(source))
+			if _, err := h.e.Publish(ctx, h.people["admin"], []byte(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, err := h.ofYear("修旧电脑", 2026)
+		if err != nil {
+			t.Fatal(err)
+		}
+		publish("4", "false")
+		first, err = h.e.Repin(ctx, h.people["admin"], first.ID)
+		if err != nil || first.Year != 0 {
+			t.Fatalf("without years it is of %d, %v", first.Year, err)
+		}
+		d := engine.DraftOf(&first)
+		d.Need = "机房旧了"
+		h.does("secretary", &first, engine.Edit{Draft: d})
+		second, err := h.ofYear("送课下乡", 0)
+		if err != nil || second.Year != 0 {
+			t.Fatalf("a second is of %d, %v", second.Year, err)
+		}
+		h.clock.set(clockTime("2027-01-01 00:10")) // it was begun in the year before
+		publish("5", "true")
+		if first, err = h.e.Repin(ctx, h.people["admin"], first.ID); err != nil || first.Year != 2026 {
+			t.Fatalf("with years it is of %d, %v", first.Year, err)
+		}
+		r, err := h.e.Preview(ctx, second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "what a second would become", r.Refused, engine.Blocked, "year.taken")
+		_, err = h.e.Repin(ctx, h.people["admin"], second.ID)
+		wantKind(t, "a second", err, engine.Blocked, "year.taken")
+		h.intact()
+	})
 }
 
 // Who has none, who is where.
