@@ -69,10 +69,25 @@ func parseCSV(text string, comma rune, skipped int, o Options) (*table, error) {
 		row += 1 + start - line
 		line += strings.Count(text[offset:r.InputOffset()], "\n")
 		offset = r.InputOffset()
+		for i, text := range record {
+			record[i] = unquoted(text)
+		}
 		if err := t.add(row, record, nil, o); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// unquoted takes off the quote that exports put before a text which a spreadsheet would take for a formula, as
+// spreadsheets do with such a quote themselves.
+func unquoted(s string) string {
+	if !strings.HasPrefix(s, "'") {
+		return s
+	}
+	if r, size := utf8.DecodeRuneInString(strings.TrimLeft(s, "'")); size > 0 && strings.ContainsRune("=+-@＝＋－＠", r) {
+		return s[1:]
+	}
+	return s
 }
 
 func newCSV(text string, comma rune) *csv.Reader {

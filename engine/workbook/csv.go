@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"bihuan/engine/calendar"
 )
@@ -67,9 +68,13 @@ func Text(x any) string {
 	return fmt.Sprint(x)
 }
 
-// safe keeps a spreadsheet that opens a CSV from taking what people wrote for a formula.
+// begins is what a spreadsheet takes for the beginning of a formula, in full width too: the Asian ones convert it.
+const begins = "=+-@\t\r\n＝＋－＠"
+
+// safe keeps a spreadsheet that opens a CSV from taking what people wrote for a formula. A text that looks as if that had
+// been done gets one more quote, so that taking one off gives what was written; package ledger does.
 func safe(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if r, size := utf8.DecodeRuneInString(strings.TrimLeft(s, "'")); size > 0 && strings.ContainsRune(begins, r) {
 		return "'" + s
 	}
 	return s

@@ -137,7 +137,7 @@ func TestCSV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []string{"=1+1", "+1", "-1", "@x", "\tx", "\rx", "教务处", "", "1=1"} {
+	for _, s := range []string{"=1+1", "+1", "-1", "@x", "\tx", "\rx", "＝1", "'-1", "'好'", "教务处", "", "1=1"} {
 		if err := w.Row(s, day, Percent(5), Share(1), -3, 0.5, nil, calendar.Date{}); err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +146,7 @@ func TestCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	const rest = ",2026-06-30,5%,100.0%,-3,0.5,,\r\n"
-	want := "\ufeff'=1+1" + rest + "'+1" + rest + "'-1" + rest + "'@x" + rest + "'\tx" + rest + "\"'x\"" + rest + "教务处" + rest + rest + "1=1" + rest
+	want := "\ufeff'=1+1" + rest + "'+1" + rest + "'-1" + rest + "'@x" + rest + "'\tx" + rest + "\"'x\"" + rest + "'＝1" + rest + "''-1" + rest + "'好'" + rest + "教务处" + rest + rest + "1=1" + rest
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
