@@ -182,7 +182,7 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 		}
 		cmd := Create{ID: ProjectID(e.NewID()), Number: "?", Unit: r.Unit, Draft: r.Draft, SourceKey: keys[i], Source: map[string]any{"source": r.Source}, Milestones: r.Milestones}
 		change := Change{}
-		err := e.checkPeople(ctx, Edit{Draft: r.Draft})
+		err := e.checkPeople(ctx, c.Workflow, r.Unit.Path, Edit{Draft: r.Draft})
 		if err == nil {
 			change, err = decide(c, Project{}, cmd)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -186,7 +187,7 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 	if err != nil {
 		return Project{}, err
 	}
-	if err := e.checkPeople(ctx, cmd); err != nil {
+	if err := e.checkPeople(ctx, w, p.UnitPath, cmd); err != nil {
 		return Project{}, err
 	}
 	if cmd, err = e.looked(ctx, &p, cmd); err != nil {
@@ -317,7 +318,7 @@ func (e *Engine) Create(ctx context.Context, who Actor, kind string, unit Unit, 
 	if err != nil {
 		return Project{}, err
 	}
-	if err := e.checkPeople(ctx, Edit{Draft: d}); err != nil {
+	if err := e.checkPeople(ctx, w, unit.Path, Edit{Draft: d}); err != nil {
 		return Project{}, err
 	}
 	c := e.moment(w, who)
@@ -373,8 +374,9 @@ func (e *Engine) numbers(ctx context.Context, c *Case, n int) ([]string, error) 
 	return out, nil
 }
 
-// checkPeople makes sure that the people a command names exist and can sign in.
-func (e *Engine) checkPeople(ctx context.Context, cmd Command) error {
+// checkPeople makes sure that the people a command names exist and can sign in, and that the owner holds at the unit,
+// whose path is given, one of the roles that the definition wants an owner to hold.
+func (e *Engine) checkPeople(ctx context.Context, w *Workflow, unit string, cmd Command) error {
 	edit, ok := cmd.(Edit)
 	if !ok {
 		return nil
@@ -395,7 +397,15 @@ func (e *Engine) checkPeople(ctx context.Context, cmd Command) error {
 			if err != nil {
 				return err
 			}
+			if x.field == "owner" && !w.mayOwn(&u, unit) {
+				return invalid("owner", "owner.role", "kind", w.Name, "roles", roleNameList(w.Owner))
+			}
 		}
 	}
 	return nil
+}
+
+// mayOwn reports whether a project of the kind at the unit may be given to the user.
+func (w *Workflow) mayOwn(u *User, unit string) bool {
+	return len(w.Owner) == 0 || slices.ContainsFunc(u.Grants, func(g Grant) bool { return slices.Contains(w.Owner, g.Role) && Under(unit, g.Path) })
 }

@@ -92,6 +92,9 @@ func TestLeaveAllOrNothing(t *testing.T) {
 		q := h.propose(h.draft())
 		other := h.draft()
 		other.Title, other.Sponsor = "书记项目", ""
+		if _, err := h.e.Grant(ctx, engine.Operator(), "owner", "b", engine.Secretary); err != nil {
+			t.Fatal(err)
+		}
 		p, err := h.e.Create(ctx, h.people["secretary"], "shuji", h.units["b"], other)
 		if err != nil {
 			t.Fatal(err)

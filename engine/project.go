@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"bihuan/engine/audit"
@@ -282,6 +283,13 @@ func (p *Project) routeGaps() int {
 		}
 	}
 	return n
+}
+
+// WantsRoute reports whether the definition requires a 路线图 that says of every step who does it and after what.
+func (w *Workflow) WantsRoute() bool {
+	return slices.ContainsFunc(w.Transitions, func(t Transition) bool {
+		return slices.ContainsFunc(t.Require, func(r Requirement) bool { return strings.Contains(r.Rule, "RouteGaps") })
+	})
 }
 
 // OpenObjections counts the objections without an answer.

@@ -61,6 +61,9 @@ func (v *validator) header() {
 		v.add("number", "workflow.bad_prefix")
 	}
 	v.roles("create", w.Create, true)
+	if len(w.Owner) > 0 {
+		v.roles("owner", w.Owner, true)
+	}
 	v.choices("materials", w.Materials)
 	v.fields()
 	if len(w.Stages) == 0 {

@@ -77,6 +77,7 @@ type Workflow struct {
 	Name        Text
 	Prefix      string // of 编号
 	Create      []Role // who may propose one
+	Owner       []Role // whom it may be given to: holders of one of these roles at its unit; empty: anybody
 	Yearly      bool   // a unit has one of the kind for each year, and no second
 	Off         bool   // nothing can be proposed until somebody switches it on
 	Fields      []Field

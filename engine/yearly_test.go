@@ -15,7 +15,7 @@ import (
 // ofYear proposes the branch's 书记项目 of a year.
 func (h *house) ofYear(title string, year int) (engine.Project, error) {
 	d := h.draft()
-	d.Title, d.List, d.Year = title, "", year
+	d.Title, d.List, d.Year, d.Owner = title, "", year, h.people["secretary"].ID
 	if year > 2026 || h.clock.now().Year() > 2026 {
 		d.Deadline = day("2027-11-30")
 	}
@@ -55,7 +55,7 @@ func TestOneAYear(t *testing.T) {
 
 		// What was cancelled makes room.
 		h.does("supervisor", &first, evidence())
-		h.does("owner", &first, engine.Submit{Transition: "cancel", Note: "对方学校撤并"})
+		h.does("secretary", &first, engine.Submit{Transition: "cancel", Note: "对方学校撤并"})
 		h.does("supervisor", &first, engine.Approve{Note: "同意"})
 		h.does("leader", &first, engine.Approve{Note: "同意"})
 		if _, err := h.ofYear("另起一个", 2026); err != nil {
@@ -92,6 +92,36 @@ func TestOneAYearForWhoeverComesFirst(t *testing.T) {
 	})
 }
 
+// The branch's own secretary owns it, and nobody else: not when it is proposed, nor changed, nor imported.
+func TestWhoMayOwnAYearly(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := settle(t, db, "2026-03-02 10:00")
+		ctx, who, d := t.Context(), h.people["secretary"], h.draft()
+		h.person("other", "zz", engine.Secretary)
+		d.List = ""
+		for _, owner := range []string{"owner", "supervisor", "other"} { // without a role, with another, at another unit
+			d.Owner = h.people[owner].ID
+			_, err := h.e.Create(ctx, who, "shuji", h.units["b"], d)
+			wantKind(t, owner+" as owner", err, engine.Invalid, "owner.role")
+			report, err := h.e.Import(ctx, who, "shuji", []engine.ImportRow{{Row: 1, Unit: h.units["b"], Draft: d}}, true)
+			if err != nil || len(report.Problems) != 1 {
+				t.Errorf("%s as owner of an imported one: %+v, %v", owner, report, err)
+			}
+		}
+		p, err := h.ofYear("修旧电脑", 2026)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := engine.DraftOf(&p)
+		changed.Owner = h.people["owner"].ID
+		_, err = h.e.Do(ctx, who, p.ID, p.Version, engine.Edit{Draft: changed})
+		wantKind(t, "given away", err, engine.Invalid, "owner.role")
+		changed.Owner = "" // it may be open who it will be
+		h.does("secretary", &p, engine.Edit{Draft: changed})
+	})
+}
+
 // A missed term needs a written statement.
 func TestAMissedYearNeedsAStatement(t *testing.T) {
 	t.Parallel()
@@ -102,14 +132,14 @@ func TestAMissedYearNeedsAStatement(t *testing.T) {
 			t.Fatal(err)
 		}
 		yes := engine.Approve{Note: "同意", Criteria: []string{"small", "doable", "spreadable", "solving"}}
-		h.does("owner", &p, engine.Submit{Transition: "deploy"})
+		h.does("secretary", &p, engine.Submit{Transition: "deploy"})
 		h.does("supervisor", &p, yes)
 		h.does("leader", &p, yes)
-		h.does("owner", &p, engine.LayMilestones{Milestones: []engine.Milestone{{Title: "修好", Due: p.Deadline, Who: "实验室"}}})
-		h.does("owner", &p, engine.Submit{Transition: "advance"})
+		h.does("secretary", &p, engine.LayMilestones{Milestones: []engine.Milestone{{Title: "修好", Due: p.Deadline, Who: "实验室"}}})
+		h.does("secretary", &p, engine.Submit{Transition: "advance"})
 		h.does("supervisor", &p, engine.Approve{})
 		h.does("leader", &p, engine.Approve{})
-		_, err = h.e.Do(t.Context(), h.people["owner"], p.ID, p.Version, engine.GiveStatement{Text: strings.Repeat("没有逾期也写说明", 4)})
+		_, err = h.e.Do(t.Context(), h.people["secretary"], p.ID, p.Version, engine.GiveStatement{Text: strings.Repeat("没有逾期也写说明", 4)})
 		wantKind(t, "a statement in time", err, engine.Blocked, "statement.in_time")
 
 		h.clock.set(clockTime("2027-01-11 10:00"))
@@ -119,13 +149,13 @@ func TestAMissedYearNeedsAStatement(t *testing.T) {
 		}
 		_, err = h.ofYear("第二年的", 2027)
 		wantKind(t, "the next one without it", err, engine.Blocked, "year.statement_owed")
-		_, err = h.e.Do(t.Context(), h.people["owner"], p.ID, p.Version, engine.GiveStatement{Text: "忙"})
+		_, err = h.e.Do(t.Context(), h.people["secretary"], p.ID, p.Version, engine.GiveStatement{Text: "忙"})
 		wantKind(t, "a statement that says nothing", err, engine.Invalid, "note.too_short")
 		rows, err := h.e.Year(t.Context(), h.people["leader"], "shuji", 2027, "")
 		if err != nil || len(rows) != 1 || rows[0].Project != nil || rows[0].Owing == nil || rows[0].Owing.ID != p.ID {
 			t.Errorf("the page of 2027: %+v, %v", rows, err)
 		}
-		h.does("owner", &p, engine.GiveStatement{Text: "对口小学机房搬迁，学期末才能送到，没有提前申请延期。"})
+		h.does("secretary", &p, engine.GiveStatement{Text: "对口小学机房搬迁，学期末才能送到，没有提前申请延期。"})
 		if _, err := h.ofYear("第二年的", 2027); err != nil {
 			t.Errorf("the next one with it: %v", err)
 		}
@@ -145,7 +175,7 @@ func TestAMissedYearThatNeverBegan(t *testing.T) {
 				t.Fatal(err)
 			}
 			if stage == "deploy" {
-				h.does("owner", &p, engine.Submit{Transition: "deploy"})
+				h.does("secretary", &p, engine.Submit{Transition: "deploy"})
 				h.does("supervisor", &p, criteria)
 				h.does("leader", &p, criteria)
 			}
@@ -164,7 +194,7 @@ func TestAMissedYearThatNeverBegan(t *testing.T) {
 			d.Year = 2027
 			_, err = h.e.Do(t.Context(), h.people["secretary"], earlier.ID, earlier.Version, engine.Edit{Draft: d})
 			wantKind(t, "one of an earlier year that is moved", err, engine.Blocked, "year.statement_owed")
-			h.does("owner", &p, engine.GiveStatement{Text: "支部换届，没有按期立项推进，今后按月检查，年底前补上。"})
+			h.does("secretary", &p, engine.GiveStatement{Text: "支部换届，没有按期立项推进，今后按月检查，年底前补上。"})
 			if _, err := h.ofYear("第二年的", 2027); err != nil {
 				t.Errorf("the next one with it: %v", err)
 			}

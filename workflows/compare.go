@@ -73,6 +73,7 @@ func describe(w *engine.Workflow) *description {
 	d.put("", "name", bilingual(w.Name))
 	d.put("", "number", w.Prefix)
 	d.put("", "create", list(w.Create))
+	d.put("", "owner", list(w.Owner))
 	d.put("", "yearly", yes(w.Yearly))
 	d.put("", "off", yes(w.Off))
 	for _, f := range w.Fields {

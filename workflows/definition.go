@@ -18,6 +18,7 @@ func (r *reader) workflow(n *yaml.Node) *engine.Workflow {
 		"name":      func(n *yaml.Node, path string) { w.Name = r.translated(n, path) },
 		"number":    func(n *yaml.Node, path string) { w.Prefix = r.text(n, path) },
 		"create":    func(n *yaml.Node, path string) { w.Create = words[engine.Role](r, n, path) },
+		"owner":     func(n *yaml.Node, path string) { w.Owner = words[engine.Role](r, n, path) },
 		"off":       func(n *yaml.Node, path string) { w.Off = r.flag(n, path) },
 		"fields":    func(n *yaml.Node, path string) { w.Fields = each(r, n, path, r.field) },
 		"materials": func(n *yaml.Node, path string) { w.Materials = r.choices(n, path) },

@@ -212,7 +212,7 @@ func TestEmbeddedRequirements(t *testing.T) {
 		{"cancel without a reason", "shishi", "cancel", func(f *engine.Facts) { f.Note = "" }, "reason"},
 		{"cancel without evidence", "shishi", "cancel", func(f *engine.Facts) { f.Evidence = 0 }, "evidence"},
 		{"书记项目 is on no list", "shuji", "deploy", func(f *engine.Facts) { f.List, f.HasSponsor = "", false }, ""},
-		{"no timetable", "shuji", "advance", func(f *engine.Facts) { f.Milestones = 0 }, "milestones"},
+		{"no timetable", "shuji", "advance", func(f *engine.Facts) { f.Milestones = 0 }, "milestones route"},
 		{"nothing to acknowledge", "shuji", "advance", func(f *engine.Facts) { f.Acknowledged = false }, ""},
 		{"no report", "shuji", "track", func(f *engine.Facts) { f.Reports = 0 }, "reported"},
 		{"述职 without a text", "shuji", "effect", func(f *engine.Facts) { f.Summary = "" }, "summary"},

@@ -17,7 +17,7 @@ type editView struct {
 	Import     bool // offer to take over a whole ledger instead
 	Back       string
 	Form       form
-	Kinds      []choice // those with fields of their own, to begin with
+	Kinds      []choice // what may be proposed; each has fields of its own
 	Steps      []string // what follows, for the box beside the form
 }
 
@@ -46,93 +46,114 @@ func creators(v *visit, w *engine.Workflow) []string {
 }
 
 func (c *Console) newPage(v *visit) error {
-	f, err := c.newForm(v, url.Values{"kind": {v.g.Query("kind")}})
+	w, f, err := c.newForm(v, url.Values{"kind": {v.g.Query("kind")}})
 	if err != nil {
 		return err
 	}
-	return c.showNew(v, http.StatusOK, f)
+	return c.showNew(v, http.StatusOK, w, f)
 }
 
-func (c *Console) showNew(v *visit, status int, f form) error {
-	view := editView{Title: v.t("console.new.title"), Sub: v.t("console.new.sub"), Back: "/ledger", Form: f, Import: true}
-	for _, k := range []string{"console.new.step1", "console.new.step2", "console.new.step3"} {
-		view.Steps = append(view.Steps, v.t(k))
+func (c *Console) showNew(v *visit, status int, w *engine.Workflow, f form) error {
+	view := editView{Title: v.t("console.new.title"), Sub: v.t("console.new.sub"), Back: "/ledger", Form: f, Import: true,
+		Steps: []string{v.t("console.new.step1")}}
+	for _, stage := range w.Stages[:min(2, len(w.Stages))] {
+		for _, t := range w.Transitions {
+			if t.Trigger == engine.OnSubmit && slices.Contains(t.From, stage.ID) && len(t.Approve.Steps) > 0 { // the way forward comes first
+				row := c.transitionRow(v, w, t)
+				view.Steps = append(view.Steps, v.t("console.new.step", "step", row.Name, "who", row.Who, "approve", row.Approve))
+				break
+			}
+		}
 	}
-	for _, w := range c.creatable(v) {
-		if len(w.Fields) > 0 {
-			view.Kinds = append(view.Kinds, choice{w.ID, w.Name.In(v.lang), v.g.Query("kind") == w.ID})
+	if kinds := c.creatable(v); len(kinds) > 1 {
+		for _, k := range kinds {
+			view.Kinds = append(view.Kinds, choice{k.ID, k.Name.In(v.lang), k.ID == w.ID})
 		}
 	}
 	return c.render(v, status, "edit", view.Title, view)
 }
 
-// newForm is the form of a new project; it asks for kind and unit besides the draft.
-func (c *Console) newForm(v *visit, typed url.Values) (form, error) {
-	place, err := c.placeFields(v, typed)
-	if err != nil {
-		return form{}, err
+// newForm is the form of a new project of the kind that is asked for, or of the first that the person may propose; it
+// asks for the unit besides the draft.
+func (c *Console) newForm(v *visit, typed url.Values) (*engine.Workflow, form, error) {
+	kinds := c.creatable(v)
+	if len(kinds) == 0 {
+		return nil, form{}, c.createsNothing(v)
 	}
-	w, err := c.Engine.Workflow(typed.Get("kind"))
+	w := kinds[max(0, slices.IndexFunc(kinds, func(w *engine.Workflow) bool { return w.ID == typed.Get("kind") }))]
+	unit, err := c.placeField(v, typed, w)
 	if err != nil {
-		w = &engine.Workflow{} // no kind has been chosen yet
+		return w, form{}, err
 	}
-	f, err := c.draftForm(v, w, engine.Draft{}, "/new")
+	d := engine.Draft{}
+	if len(w.Owner) > 0 && slices.ContainsFunc(v.actor.Grants, func(g engine.Grant) bool { return slices.Contains(w.Owner, g.Role) }) {
+		d.Owner = v.actor.ID // who proposes a 书记项目 is who owns it
+	}
+	f, err := c.draftForm(v, w, d, "/new")
 	if err != nil {
-		return f, err
+		return w, f, err
 	}
-	if slices.ContainsFunc(c.creatable(v), func(w *engine.Workflow) bool { return w.Yearly }) {
-		place = append(place, v.yearField(0))
+	place := []field{unit}
+	if w.Yearly {
+		place = append(place, v.yearField(c.today().Year()))
 	}
 	f.Fields = append(place, f.Fields...)
+	f.Hidden = []field{{Name: "kind", Value: w.ID}}
 	f.Submit = v.t("console.new.submit")
-	return f, nil
+	return w, f, nil
+}
+
+// createsNothing is the refusal of somebody who may propose nothing.
+func (c *Console) createsNothing(v *visit) error {
+	var roles []string
+	for _, w := range c.workflowsByID() {
+		for _, r := range w.Create {
+			if name := r.In(v.lang); !contains(roles, name) {
+				roles = append(roles, name)
+			}
+		}
+	}
+	return &engine.Error{Kind: engine.Denied, Key: "create.role", Args: map[string]any{"roles": roles, "kind": v.t("console.project")}}
 }
 
 // placeFields ask what is to be created and where; who may create nothing is refused.
 func (c *Console) placeFields(v *visit, typed url.Values) ([]field, error) {
 	kinds := c.creatable(v)
 	if len(kinds) == 0 {
-		var roles []string
-		for _, w := range c.workflowsByID() {
-			for _, r := range w.Create {
-				if name := r.In(v.lang); !contains(roles, name) {
-					roles = append(roles, name)
-				}
-			}
-		}
-		return nil, &engine.Error{Kind: engine.Denied, Key: "create.role",
-			Args: map[string]any{"roles": roles, "kind": v.t("console.project")}}
+		return nil, c.createsNothing(v)
 	}
 	kind := field{ID: "new-kind", Name: "kind", Kind: "select", Label: v.t("console.col.kind"), Required: true}
+	for _, w := range kinds {
+		kind.Choices = append(kind.Choices, choice{w.ID, w.Name.In(v.lang), typed.Get("kind") == w.ID})
+	}
+	unit, err := c.placeField(v, typed, kinds...)
+	return []field{kind, unit}, err
+}
+
+// placeField asks at which unit one of the kinds is to be created.
+func (c *Console) placeField(v *visit, typed url.Values, kinds ...*engine.Workflow) (field, error) {
 	units := field{ID: "new-unit", Name: "unit", Kind: "select", Label: v.t("console.col.lead"), Required: true}
 	var paths []string
 	for _, w := range kinds {
-		kind.Choices = append(kind.Choices, choice{w.ID, w.Name.In(v.lang), typed.Get("kind") == w.ID})
 		paths = append(paths, creators(v, w)...)
 	}
 	all, err := c.Reader.Units(v.ctx)
-	if err != nil {
-		return nil, err
-	}
 	for _, u := range all {
-		for _, path := range paths {
-			if engine.Under(u.Path, path) {
-				units.Choices = append(units.Choices, choice{string(u.ID), indent(u.Path) + u.Name, typed.Get("unit") == string(u.ID)})
-				break
-			}
+		if slices.ContainsFunc(paths, func(path string) bool { return engine.Under(u.Path, path) }) {
+			units.Choices = append(units.Choices, choice{string(u.ID), indent(u.Path) + u.Name, typed.Get("unit") == string(u.ID)})
 		}
 	}
-	return []field{kind, units}, nil
+	return units, err
 }
 
 // draftForm is the form of a draft.
 func (c *Console) draftForm(v *visit, w *engine.Workflow, d engine.Draft, action string) (form, error) {
 	f := form{ID: "draft", Action: action, Submit: v.t("console.save"), Open: true}
-	owners, err := c.peopleChoices(v, d.Owner)
+	owners, err := c.ownerChoices(v, w, d.Owner)
 	if err != nil {
 		return f, err
 	}
-	sponsors, err := c.peopleChoices(v, d.Sponsor)
+	sponsors, err := c.sponsorChoices(v, d.Sponsor)
 	if err != nil {
 		return f, err
 	}
@@ -252,9 +273,18 @@ func (c *Console) create(v *visit) error {
 		return err
 	}
 	x := v.g.Request.PostForm
-	f, err := c.newForm(v, x)
+	chosen := x.Get("choose") // another kind: nothing that was typed is lost
+	if chosen != "" {
+		x.Set("kind", chosen)
+	}
+	w, f, err := c.newForm(v, x)
 	if err != nil {
 		return err
+	}
+	if chosen != "" {
+		maps.DeleteFunc(x, func(_ string, values []string) bool { return values[0] == "" }) // what the new kind fills in stays
+		f.keep(x)
+		return c.showNew(v, http.StatusOK, w, f)
 	}
 	p, err := c.propose(v, x)
 	if err == nil {
@@ -267,7 +297,7 @@ func (c *Console) create(v *visit) error {
 	}
 	f.keep(x)
 	f.blame(v, asError(err))
-	return c.showNew(v, statuses[kind], f)
+	return c.showNew(v, statuses[kind], w, f)
 }
 
 func (c *Console) propose(v *visit, x url.Values) (engine.Project, error) {

@@ -52,7 +52,20 @@ func TestKindIsSwitchedOnAndUsed(t *testing.T) {
 		t.Fatalf("switching on: %d %s", a.Code, a.body)
 	}
 	everywhere(true)
+	seen("wu", "/new", `href="/new?kind=keti"`, true) // each kind that may be proposed is there to be chosen, without a script too
+	seen("wu", "/new", "联系单位或重点任务", false)
 	seen("wu", "/new?kind=keti", "联系单位或重点任务", true)
+	// Choosing another kind half way keeps what was typed, and fills in what the new kind knows.
+	half := url.Values{"kind": {"shishi"}, "choose": {"keti"}, "title": {"打了一半的题目"}, "owner": {""}}
+	if a := w.ask(t, "wu", "/new", half); a.Code != http.StatusOK || !strings.Contains(a.body, `name="kind" value="keti"`) ||
+		!strings.Contains(a.body, `value="打了一半的题目"`) || !strings.Contains(a.body, "联系单位或重点任务") || strings.Contains(a.body, "errsum") {
+		t.Errorf("choosing another kind: %d %s", a.Code, a.body)
+	}
+	half.Set("choose", "shuji")
+	if a := w.ask(t, "wu", "/new", half); !strings.Contains(a.body, `value="`+string(w.people["wu"].ID)+`" selected`) ||
+		strings.Contains(a.body, "联系单位或重点任务") || !strings.Contains(a.body, "督导员（本级）") {
+		t.Errorf("a 书记项目 is not offered to its secretary, or what follows is not its own: %s", a.body)
+	}
 	a := w.ask(t, "wu", "/new", form)
 	if a.Code != http.StatusSeeOther {
 		t.Fatalf("proposing: %d %s", a.Code, a.body)

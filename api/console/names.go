@@ -70,6 +70,32 @@ func indent(path string) string {
 // peopleChoices lists the active people whom the person may name: those who hold a role within the scope, those
 // who hold none anywhere (an owner needs no role), and whoever is selected already. Logins stay out of it.
 func (c *Console) peopleChoices(v *visit, selected ...engine.UserID) ([]choice, error) {
+	return c.peopleLike(v, v.nameable, selected...)
+}
+
+// ownerChoices are those of them to whom a project of the kind may be given.
+func (c *Console) ownerChoices(v *visit, w *engine.Workflow, owner engine.UserID) ([]choice, error) {
+	return c.peopleLike(v, func(u *engine.User) bool {
+		return v.nameable(u) && (len(w.Owner) == 0 || slices.ContainsFunc(u.Grants, func(g engine.Grant) bool { return slices.Contains(w.Owner, g.Role) }))
+	}, owner)
+}
+
+// sponsorChoices adds to them the leaders of the person's units, who stand above these.
+func (c *Console) sponsorChoices(v *visit, sponsor engine.UserID) ([]choice, error) {
+	return c.peopleLike(v, func(u *engine.User) bool {
+		return v.nameable(u) || slices.ContainsFunc(u.Grants, func(g engine.Grant) bool {
+			return g.Role == engine.Leader && slices.ContainsFunc(v.actor.Grants, func(own engine.Grant) bool { return engine.Under(own.Path, g.Path) })
+		})
+	}, sponsor)
+}
+
+// nameable reports whether the person may name somebody whom nothing else makes known to them.
+func (v *visit) nameable(u *engine.User) bool {
+	return len(v.actor.Grants) > 0 && len(u.Grants) == 0 || u.ID == v.user.ID ||
+		slices.ContainsFunc(u.Grants, func(g engine.Grant) bool { return v.scoped(g.Path) })
+}
+
+func (c *Console) peopleLike(v *visit, like func(u *engine.User) bool, selected ...engine.UserID) ([]choice, error) {
 	all, err := c.Reader.Users(v.ctx)
 	if err != nil {
 		return nil, err
@@ -77,9 +103,7 @@ func (c *Console) peopleChoices(v *visit, selected ...engine.UserID) ([]choice, 
 	var out []choice
 	for _, u := range all {
 		chosen := slices.Contains(selected, u.ID)
-		inScope := len(v.actor.Grants) > 0 && len(u.Grants) == 0 || u.ID == v.user.ID ||
-			slices.ContainsFunc(u.Grants, func(g engine.Grant) bool { return v.scoped(g.Path) })
-		if chosen || inScope && !u.Disabled {
+		if chosen || !u.Disabled && like(&u) {
 			name, _ := v.called(&u)
 			out = append(out, choice{string(u.ID), name, chosen})
 		}

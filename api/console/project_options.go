@@ -127,7 +127,7 @@ func (c *Console) gate(v *visit, p *engine.Project, w *engine.Workflow, options 
 		g.Lead = v.t("console.gate.trigger."+string(o.Trigger), "stage", o.ToName)
 		if o.Trigger == engine.OnVerifyPassed {
 			missing++
-			x := check{State: "todo", Icon: "shield-check", Text: v.t("console.gate.verify"), Status: v.t("console.check.wait")}
+			x := check{State: "todo", Icon: "shield-check", Text: o.Name.In(v.lang), Status: v.t("console.check.wait")}
 			x.Href, x.Do = c.offer(v, p, "verify", options)
 			g.Checks = append(g.Checks, x)
 			all++
@@ -147,7 +147,7 @@ func (c *Console) gate(v *visit, p *engine.Project, w *engine.Workflow, options 
 
 // remedies are the acts that change a fact that a rule speaks of.
 var remedies = []struct{ fact, act string }{
-	{"Acknowledged", "acknowledge"}, {"MilestonesDone", "tick"}, {"Milestones", "milestones"}, {"Evidence", "evidence"}, {"Summary", "summarize"},
+	{"Acknowledged", "acknowledge"}, {"MilestonesDone", "tick"}, {"Milestones", "milestones"}, {"RouteGaps", "milestones"}, {"Evidence", "evidence"}, {"Summary", "summarize"},
 	{"Lasting", "summarize"}, {"OpenObjections", "answer"}, {"SatisfiedRate", "survey"}, {"Votes", "survey"}, {"Verified", "verify"}, {"Reports", "report"},
 	{"Progress", "report"}, {"Need", "edit"}, {"Target", "edit"}, {"Measures", "edit"}, {"HasOwner", "edit"}, {"HasSponsor", "edit"},
 	{"HasDeadline", "edit"}, {"List", "edit"}, {"Category", "edit"}, {"Assisting", "edit"},

@@ -33,6 +33,7 @@ func (c *Console) route(v *visit, p *engine.Project, w *engine.Workflow, s *sche
 	if p.Stage == engine.Closed {
 		at = len(w.Stages)
 	}
+	ticked := slices.IndexFunc(w.Stages, func(x engine.Stage) bool { return slices.Contains(x.Acts, engine.ActTick) }) // where they are begun
 	out := make([]routeStage, 0, len(w.Stages))
 	for i, stage := range w.Stages {
 		x := routeStage{Name: stage.Name.In(v.lang)}
@@ -42,13 +43,16 @@ func (c *Console) route(v *visit, p *engine.Project, w *engine.Workflow, s *sche
 		case i == at && !p.Stage.Resting():
 			x.State = "now"
 		}
-		if slices.Contains(stage.Acts, engine.ActTick) {
+		if i == ticked {
 			for _, m := range s.Rows {
 				step := routeStep{What: m.Title, Who: m.Who, When: m.Due + " " + m.State, Done: !m.Open}
 				if before := followed(p, m.ID); len(before) > 0 {
 					step.After = v.t("console.route.after", "steps", strings.Join(before, v.t("list.comma")))
 				}
-				if step.Who == "" {
+				switch {
+				case step.Who == "" && w.WantsRoute():
+					step.Who = v.t("console.route.nobody")
+				case step.Who == "":
 					step.Who = c.names.user(v, p.Owner)
 				}
 				x.Doing = append(x.Doing, step)

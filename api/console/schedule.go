@@ -1,6 +1,8 @@
 package console
 
 import (
+	"slices"
+
 	"bihuan/engine"
 	"bihuan/engine/calendar"
 )
@@ -33,6 +35,7 @@ type milestoneView struct {
 	X, W, Label    int
 	Left           bool // the label stands before the bar's end, for lack of room behind it
 	Open           bool
+	After          []choice // the other milestones, chosen those that it comes after
 }
 
 // schedule lays the milestones on a scale from the project's start to its last date.
@@ -92,6 +95,14 @@ func (c *Console) schedule(v *visit, p *engine.Project, today calendar.Date, can
 		row.Label = row.X + row.W
 		if row.Label > 70 {
 			row.Left, row.Label = true, row.X
+		}
+		if canChange && row.Open {
+			for _, x := range milestoneChoices(p, false) {
+				if x.Value != id {
+					x.Selected = slices.Contains(m.After, x.Value)
+					row.After = append(row.After, x)
+				}
+			}
 		}
 		before = m.Due
 		out.Rows = append(out.Rows, row)

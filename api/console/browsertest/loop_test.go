@@ -76,7 +76,7 @@ func TestLoop(t *testing.T) {
 		t.Error("somebody is offered a new project who may not make one")
 	}
 	supervisor.follow(".top a.btn[href='/new']")
-	supervisor.complete("#main form", "kind", "shishi", "unit", string(h.unit("it")), "title", "东区宿舍热水供应不足", "owner", string(h.users["zhou"].ID))
+	supervisor.complete("#main form", "unit", string(h.unit("it")), "title", "东区宿舍热水供应不足", "owner", string(h.users["zhou"].ID))
 	supervisor.follow("#main form button[type=submit]")
 	at := supervisor.at()
 	id := strings.TrimPrefix(strings.SplitN(at, "?", 2)[0], "/projects/")

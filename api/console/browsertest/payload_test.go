@@ -74,7 +74,7 @@ func TestPayloads(t *testing.T) {
 	supervisor, owner, checker := h.enter("zhang"), h.enter("zhou"), h.enter(verifier)
 	supervisor.open("/new")
 	supervisor.stuff("#main form")
-	supervisor.complete("#main form", "kind", "shishi", "unit", string(h.unit("it")), "owner", string(h.users["zhou"].ID),
+	supervisor.complete("#main form", "unit", string(h.unit("it")), "owner", string(h.users["zhou"].ID),
 		"sponsor", string(h.users["li"].ID), "deadline", h.day(30), "list", `"><b class=injected>`)
 	supervisor.follow("#main form button[type=submit]")
 	if supervisor.sent != 200 || !supervisor.has(".said") {

@@ -24,11 +24,18 @@ func TestWithoutScript(t *testing.T) {
 	}
 	supervisor, owner := plain("zhang"), plain("zhou")
 	supervisor.open("/new")
-	supervisor.complete("#main form", "kind", "shishi", "unit", string(h.unit("it")), "title", "图书馆延时开放", "owner", string(h.users["zhou"].ID),
+	supervisor.complete("#main form", "unit", string(h.unit("it")), "title", "图书馆延时开放", "owner", string(h.users["zhou"].ID),
 		"sponsor", string(h.users["li"].ID), "need", "自习座位不足", "target", "开放到二十三点", "measures", "增加值班", "list", "2025-6", "deadline", h.day(30))
 	supervisor.follow("#main form button[type=submit]")
 	project, _, _ := strings.Cut(supervisor.at(), "?")
 	id := strings.TrimPrefix(project, "/projects/")
+
+	secretary := plain("wu") // of several kinds one is chosen, and its own fields are there
+	secretary.open("/new")
+	secretary.follow(`.kinds a[href="/new?kind=shuji"]`)
+	if !secretary.has(`#main form [name=year]`) || !secretary.has(`#main form [name=kind][value=shuji]`) {
+		t.Error("without a script no other kind can be chosen")
+	}
 
 	// The new form again, wrong: what was typed comes back with the reason.
 	supervisor.open("/new")

@@ -168,7 +168,7 @@ func TestReadme(t *testing.T) {
 	top := func() { p.eval(`scrollTo(0, 0)`, nil) }
 	p.sit("zhang")
 	p.open("/new")
-	p.complete("#main form", "kind", "shishi", "unit", string(h.unit("it")), "title", "东区宿舍全天供应热水", "owner", string(h.users["zhou"].ID),
+	p.complete("#main form", "unit", string(h.unit("it")), "title", "东区宿舍全天供应热水", "owner", string(h.users["zhou"].ID),
 		"need", "晚上十点后没有热水，同学们反映强烈", "target", "全天供应，投诉归零", "measures", "更换两台锅炉；值班表上墙")
 	p.follow("#main form button[type=submit]")
 	project, _, _ := strings.Cut(p.at(), "?")
