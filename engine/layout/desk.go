@@ -116,6 +116,11 @@ func (d *Desk) List(ctx context.Context, a Asked, id engine.ListID) (*Export, er
 	}
 	l := &rec.List
 	r := d.run(a, List)
+	for i := range rec.Lines {
+		if x := &rec.Lines[i]; !x.Seen {
+			x.Project = published(x.Project)
+		}
+	}
 	r.lines = rec.Lines
 	if err := r.organisation(ctx, l.UnitID); err != nil {
 		return nil, err
@@ -165,6 +170,13 @@ func (d *Desk) Unit(ctx context.Context, a Asked, idOrCode string, year int) (*E
 	}
 	r.whole["title"] = r.say("layout.title.unit", "unit", u.Name, "year", year)
 	return r.ready(ctx, map[string]any{"what": "unit", "unit": u.ID, "year": year})
+}
+
+// published is an item as far as those see it who may read its list but not the item: what a list says beforehand, and how
+// far it has come.
+func published(p engine.Project) engine.Project {
+	p.Need, p.Summary, p.Lasting, p.Assistants, p.Milestones, p.Extra = "", "", "", nil, nil, nil
+	return p
 }
 
 func (d *Desk) run(a Asked, id string) *run {
