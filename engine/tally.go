@@ -227,11 +227,16 @@ func (y *TallyYear) record(t *Tally, d TallyDraft, today calendar.Date) (TallyRe
 // has tells whether the same stands there already.
 func (y *TallyYear) has(r *TallyRecord) bool {
 	for _, x := range y.Records {
-		if x.stands() && x.Category == r.Category && x.Day == r.Day && x.Minutes == r.Minutes && x.Note == r.Note {
+		if x.stands() && x.says(r) {
 			return true
 		}
 	}
 	return false
+}
+
+// says tells whether both say the same, whatever became of them.
+func (r *TallyRecord) says(x *TallyRecord) bool {
+	return x.Category == r.Category && x.Day == r.Day && x.Minutes == r.Minutes && x.Note == r.Note
 }
 
 // TallyCount is what counts of a member's year, and what is missing.

@@ -90,7 +90,7 @@ type TallyRow struct {
 func (r *TallyRow) enrolsOnly() bool { return r.Category == "" && r.Day.IsZero() && r.Minutes == 0 }
 
 // ImportHours takes a table of what members did over, all or none. Members who are on no roll of the year are put on
-// that of the unit in their row. Rows that are there already are known and left alone, so that a table can be taken over
+// that of the unit in their row. Rows that were taken over before are known and left alone, so that a table can be taken over
 // again when it has grown. What is new waits to be confirmed. With dry nothing is written.
 func (e *Engine) ImportHours(ctx context.Context, who Actor, tally string, rows []TallyRow, source map[string]any, dry bool) (Enrolled, error) {
 	t, err := e.TheTally(ctx, tally)
@@ -232,11 +232,18 @@ func (x *tallyImport) year(ctx context.Context, key memberYear, rows []TallyRow)
 	return x.step(as, "enter_hours", &had, &next, map[string]any{"records": ids, "import": x.source})
 }
 
-// known tells whether a row stood there before this table was read.
+// known tells whether a row was there before this table was read. One that was declined or withdrawn meanwhile does not come
+// back with the table; whoever means it enters it by hand.
 func (x *tallyImport) known(had *TallyYear, row *TallyRow) bool {
 	c, _ := x.t.Category(row.Category)
 	note, err := text("note", row.Note, maxNote)
-	return err == nil && had.has(&TallyRecord{Category: c.ID, Day: row.Day, Minutes: row.Minutes, Note: note})
+	said := TallyRecord{Category: c.ID, Day: row.Day, Minutes: row.Minutes, Note: note}
+	for _, r := range had.Records {
+		if err == nil && r.says(&said) {
+			return true
+		}
+	}
+	return false
 }
 
 // enrolled returns the member's year, made by the first row that names a unit if there is none.

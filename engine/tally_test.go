@@ -184,6 +184,34 @@ func TestARollIsTakenOverByWhoeverKeepsIt(t *testing.T) {
 	h.refuses(err, engine.Denied, "act.role")
 }
 
+// What was declined or withdrawn does not come back with the table that it came from; by hand it does.
+func TestATableBringsNothingDeclinedBack(t *testing.T) {
+	h := counting(t, storagetest.Open(t, storage.SQLite))
+	ctx, secretary := t.Context(), h.people["secretary"]
+	y := h.enrol("owner")
+	table := []engine.TallyRow{{Row: 2, Member: "owner", TallyDraft: drafted("labour", "2026-04-01", 60)}, {Row: 3, Member: "owner", TallyDraft: drafted("lecture", "2026-04-02", 60)}}
+	take := func(known int) {
+		t.Helper()
+		done, err := h.e.ImportHours(ctx, secretary, h.rule.ID, table, nil, false)
+		h.succeeds(err)
+		y, err = h.db.TallyYear(ctx, y.ID)
+		h.succeeds(err)
+		if len(done.Known) != known || len(done.New) != len(table)-known || len(y.Records) != len(table) {
+			t.Errorf("%+v, %d records", done, len(y.Records))
+		}
+	}
+	take(0)
+	y = h.did(h.e.DeclineHours(ctx, h.people["supervisor"], y.ID, y.Version, "r1", "那天没有劳动"))
+	y = h.did(h.e.WithdrawHours(ctx, secretary, y.ID, y.Version, "r2", "记错了人"))
+	take(2)
+	table = append(table, engine.TallyRow{Row: 4, Member: "owner", TallyDraft: drafted("labour", "2026-05-01", 60)})
+	take(2)
+	y = h.did(h.e.EnterHours(ctx, secretary, y.ID, y.Version, table[0].TallyDraft))
+	if y.Records["r4"].State != engine.TallyEntered {
+		t.Errorf("by hand: %+v", y.Records)
+	}
+}
+
 // Nobody is put on the roll of a unit that was closed, whether or not they were struck off another before.
 func TestNobodyIsEnrolledAtAClosedUnit(t *testing.T) {
 	h := counting(t, storagetest.Open(t, storage.SQLite))
