@@ -37,7 +37,7 @@ func (importCmd) Help() string {
 }
 
 // importMemory is how much memory, in bytes, an import takes before it collects garbage at once.
-const importMemory = 200 << 20
+const importMemory = 180 << 20
 
 // importReport is what an import found and did. Its JSON is an interface for scripts.
 type importReport struct {

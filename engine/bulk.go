@@ -60,22 +60,28 @@ type Imported struct {
 func (e *Engine) Import(ctx context.Context, who Actor, kind string, rows []ImportRow, dry bool) (Imported, error) {
 	for attempt := 0; ; attempt++ {
 		out, c, fresh, reports, err := e.importable(ctx, who, kind, rows)
-		if err != nil || dry || len(fresh)+len(reports) == 0 {
+		if err != nil {
 			return out, err
+		}
+		if dry || len(fresh)+len(reports) == 0 {
+			for _, v := range fresh {
+				out.Created = append(out.Created, v.next)
+			}
+			return out, nil
 		}
 		var changes []Change
 		if len(fresh) > 0 {
-			out.Created = make([]Project, len(fresh)) // those that were decided without a number are not needed any more
 			if changes, err = e.numbered(ctx, c, fresh); err != nil {
 				return Imported{}, err
 			}
 		}
-		for i := range changes {
-			out.Created[i] = changes[i].Project
-		}
-		err = e.Store.Act(ctx, nil, append(changes, reports...))
+		changes = append(changes, reports...)
+		err = e.Store.Act(ctx, nil, changes)
 		switch {
 		case err == nil:
+			for i := range fresh {
+				out.Created = append(out.Created, changes[i].Project)
+			}
 			return out, nil
 		case !again(err, attempt):
 			return Imported{}, conflict(fmt.Errorf("import: %w", err))
@@ -83,9 +89,9 @@ func (e *Engine) Import(ctx context.Context, who Actor, kind string, rows []Impo
 	}
 }
 
-// importable decides every row; the commands are those that make the projects, and the changes those of projects that
+// importable decides every row; the verdicts are those that make the projects, and the changes those of projects that
 // progress is reported on. There are none while anything is wrong.
-func (e *Engine) importable(ctx context.Context, who Actor, kind string, rows []ImportRow) (Imported, *Case, []Create, []Change, error) {
+func (e *Engine) importable(ctx context.Context, who Actor, kind string, rows []ImportRow) (Imported, *Case, []*verdict, []Change, error) {
 	out := Imported{Known: map[int]ProjectID{}}
 	w, err := e.Offered(kind)
 	if err != nil {
@@ -104,23 +110,24 @@ func (e *Engine) importable(ctx context.Context, who Actor, kind string, rows []
 		return Imported{}, nil, nil, nil, err
 	}
 	if len(out.Problems) > 0 {
-		out.Created, out.From, out.Reported, fresh, reports = nil, nil, nil, nil, nil
+		out.From, out.Reported, fresh, reports = nil, nil, nil, nil
 	}
 	return out, c, fresh, reports, nil
 }
 
-// numbered gives each new project its 编号 and decides it for good.
-func (e *Engine) numbered(ctx context.Context, c *Case, fresh []Create) ([]Change, error) {
+// numbered gives each new project its 编号 and writes its entry.
+func (e *Engine) numbered(ctx context.Context, c *Case, fresh []*verdict) ([]Change, error) {
 	numbers, err := e.numbers(ctx, c, len(fresh))
 	if err != nil {
 		return nil, err
 	}
 	changes := make([]Change, len(fresh))
-	for i, cmd := range fresh {
-		cmd.Number = numbers[i]
-		if changes[i], err = decide(c, Project{}, cmd); err != nil {
+	for i := range fresh {
+		fresh[i].next.Number = numbers[i]
+		if changes[i], err = fresh[i].seal(); err != nil {
 			return nil, err
 		}
+		fresh[i], changes[i].Entry.Data = nil, nil // there are tens of thousands, and the bytes have the data
 	}
 	return changes, nil
 }
@@ -141,8 +148,8 @@ func (e *Engine) mayImport(ctx context.Context, c *Case, rows []ImportRow) error
 }
 
 // freshRows decides every row: what is known already and what is wrong goes into out, with the projects that the
-// others would be, whose commands it returns.
-func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *Imported) ([]Create, error) {
+// others would be, which it returns.
+func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *Imported) ([]*verdict, error) {
 	keys := make([]string, len(rows))
 	first := map[string]int{}
 	twice := map[int]bool{}
@@ -167,7 +174,7 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 		year int
 	}
 	years := map[yearSlot]int{} // the row that takes it
-	var fresh []Create
+	var fresh []*verdict
 	for i, r := range rows {
 		id := r.Project
 		if id == "" {
@@ -181,18 +188,11 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 			continue
 		}
 		cmd := Create{ID: ProjectID(e.NewID()), Number: "?", Unit: r.Unit, Draft: r.Draft, SourceKey: keys[i], Source: map[string]any{"source": r.Source}, Milestones: r.Milestones}
-		change := Change{}
-		err := e.checkPeople(ctx, c.Workflow, r.Unit.Path, Edit{Draft: r.Draft})
-		if err == nil {
-			change, err = decide(c, Project{}, cmd)
-		}
-		if err == nil {
-			err = e.free(ctx, c.Workflow, &change.Project, true)
-		}
-		if p := change.Project; err == nil && p.Year > 0 {
-			slot := yearSlot{p.UnitID, p.Year}
+		v, err := e.judgeRow(ctx, c, &cmd)
+		if err == nil && v.next.Year > 0 {
+			slot := yearSlot{v.next.UnitID, v.next.Year}
 			if j, ok := years[slot]; ok {
-				err = invalid("year", "import.same_year", "row", j, "year", p.Year)
+				err = invalid("year", "import.same_year", "row", j, "year", slot.year)
 			}
 			years[slot] = r.Row
 		}
@@ -203,10 +203,28 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 			out.Problems = append(out.Problems, RowProblem{r.Row, err})
 			continue
 		}
-		out.Created, out.From = append(out.Created, change.Project), append(out.From, r.Row)
-		fresh = append(fresh, cmd)
+		out.From = append(out.From, r.Row)
+		fresh = append(fresh, v)
 	}
 	return fresh, nil
+}
+
+// judgeRow decides what a row becomes but for its number. A project whose entry would be too large is refused before it
+// is given one, because numbers are lost on what is refused; hardly any is so large that this takes writing the entry.
+func (e *Engine) judgeRow(ctx context.Context, c *Case, cmd *Create) (*verdict, error) {
+	if err := e.checkPeople(ctx, c.Workflow, cmd.Unit.Path, Edit{Draft: cmd.Draft}); err != nil {
+		return nil, err
+	}
+	v, err := judge(c, new(Project), *cmd)
+	if err != nil {
+		return nil, err
+	}
+	if len(state(cmd)) > audit.MaxEntry/2 {
+		if _, err = v.seal(); err != nil {
+			return nil, err
+		}
+	}
+	return v, e.free(ctx, c.Workflow, &v.next, true)
 }
 
 // Task is an item of somebody's to-do list.

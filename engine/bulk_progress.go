@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,30 +55,22 @@ func (x takeProgress) apply(c *Case, p *Project) (outcome, error) {
 // progressOf decides the reports of the rows that are projects already. What a project's stage or the person's rights
 // do not allow goes into out.Untold and keeps nothing else out; what cannot be a report at all is a problem.
 func (e *Engine) progressOf(ctx context.Context, c *Case, rows []ImportRow, out *Imported) ([]Change, error) {
-	now := map[ProjectID]Project{}
-	said := map[ProjectID]map[string]bool{}
+	told := newTold(rows, out.Known)
 	var changes []Change
 	for _, r := range rows {
 		id, known := out.Known[r.Row]
 		if !known || r.Progress == nil {
 			continue
 		}
-		p, read := now[id]
-		if !read {
-			var err error
-			if p, err = e.visible(ctx, c.Who, id); err != nil {
-				return nil, err
-			}
-			if said[id], err = e.said(ctx, &p); err != nil {
-				return nil, err
-			}
-			now[id] = p
+		p, said, err := told.project(ctx, e, c.Who, id)
+		if err != nil {
+			return nil, err
 		}
 		key := r.Progress.key(id)
-		if said[id][key] {
+		if said[key] {
 			continue
 		}
-		w, err := e.Pinned(ctx, &p)
+		w, err := e.Pinned(ctx, p)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +80,7 @@ func (e *Engine) progressOf(ctx context.Context, c *Case, rows []ImportRow, out 
 		for k, v := range r.Source {
 			source[k] = v
 		}
-		change, err := decide(&own, p, takeProgress{*r.Progress, source})
+		change, err := decide(&own, *p, takeProgress{*r.Progress, source})
 		switch KindOf(err) {
 		case 0:
 			if err != nil {
@@ -100,38 +93,74 @@ func (e *Engine) progressOf(ctx context.Context, c *Case, rows []ImportRow, out 
 			out.Problems = append(out.Problems, RowProblem{r.Row, err})
 			continue
 		}
-		said[id][key], now[id] = true, change.Project
+		said[key], *p = true, change.Project
+		change.Entry.Data = nil // there are tens of thousands, and the bytes have it
 		changes = append(changes, change)
 		out.Reported = append(out.Reported, r.Row)
 	}
 	return changes, nil
 }
 
-// said are the keys of what ledgers have reported of a project.
-func (e *Engine) said(ctx context.Context, p *Project) (map[string]bool, error) {
-	keys := map[string]bool{}
-	if p.Reports == 0 {
-		return keys, nil
-	}
-	for after := ""; ; {
-		page, err := e.Store.Entries(ctx, EntryFilter{Subject: p.Subject(), Actions: []string{"report"}, After: after, Limit: MaxPage})
-		if err != nil {
-			return nil, err
-		}
-		for i := range page.Items {
-			var data struct {
-				Source struct {
-					Key string `json:"key"`
-				} `json:"source"`
-			}
-			if err := json.Unmarshal(page.Items[i].Data, &data); err == nil && data.Source.Key != "" {
-				keys[data.Source.Key] = true
-			}
-		}
-		if after = page.Next; after == "" {
-			return keys, nil
+// told are the projects that the rows of a ledger speak of, as they are after the rows before.
+type told struct {
+	ahead []ProjectID // of rows in their order, not read yet
+	now   map[ProjectID]*Project
+	said  map[ProjectID]map[string]bool // the keys of what ledgers have reported
+}
+
+func newTold(rows []ImportRow, known map[int]ProjectID) *told {
+	t := &told{now: map[ProjectID]*Project{}, said: map[ProjectID]map[string]bool{}}
+	for _, r := range rows {
+		if id, ok := known[r.Row]; ok && r.Progress != nil {
+			t.ahead = append(t.ahead, id)
 		}
 	}
+	return t
+}
+
+// project returns a project that the person may see and the keys of what was said of it. Whoever asks in the order of
+// the rows has the store asked once for many.
+func (t *told) project(ctx context.Context, e *Engine, who Actor, id ProjectID) (*Project, map[string]bool, error) {
+	for t.said[id] == nil && len(t.ahead) > 0 {
+		n := min(len(t.ahead), MaxPage)
+		if err := t.read(ctx, e, t.ahead[:n]); err != nil {
+			return nil, nil, err
+		}
+		t.ahead = t.ahead[n:]
+	}
+	p := t.now[id]
+	if p == nil || !who.Sees(p) {
+		return nil, nil, notFound("project.unknown", "id", id)
+	}
+	return p, t.said[id], nil
+}
+
+func (t *told) read(ctx context.Context, e *Engine, ids []ProjectID) error {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id ProjectID) bool { return t.said[id] != nil })
+	standing, err := e.Store.Standing(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var reported []ProjectID
+	for i := range standing {
+		p := &standing[i]
+		if t.now[p.ID] = p; p.Reports > 0 {
+			reported = append(reported, p.ID)
+		}
+	}
+	for _, id := range ids {
+		t.said[id] = map[string]bool{}
+	}
+	return e.Store.Reports(ctx, reported, func(id ProjectID, report json.RawMessage) {
+		var data struct {
+			Source struct {
+				Key string `json:"key"`
+			} `json:"source"`
+		}
+		if json.Unmarshal(report, &data) == nil && data.Source.Key != "" {
+			t.said[id][data.Source.Key] = true
+		}
+	})
 }
 
 // again reports whether an import that failed is to be decided anew: somebody did the same at this moment, or a

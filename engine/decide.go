@@ -36,29 +36,51 @@ type outcome struct {
 // decide is the engine's heart and pure: it answers what the project becomes if the case's actor does cmd now,
 // or why not. Nothing is written.
 func decide(c *Case, p Project, cmd Command) (Change, error) {
+	v, err := judge(c, &p, cmd)
+	if err != nil {
+		return Change{}, err
+	}
+	return v.seal()
+}
+
+// verdict is what a project becomes, before the entry that says so.
+type verdict struct {
+	c    *Case
+	was  *Project
+	next Project
+	out  outcome
+}
+
+// judge is decide without the entry, which takes longer to write than all else.
+func judge(c *Case, p *Project, cmd Command) (*verdict, error) {
 	if c.Now.Before(p.UpdatedAt) { // another replica's clock is ahead; a chain's time never runs backwards
 		later := *c
 		later.Now = p.UpdatedAt
 		c = &later
 	}
 	if err := c.Who.Allows(TokenProjects); err != nil {
-		return Change{}, err
+		return nil, err
 	}
 	next := p.clone()
 	out, err := cmd.apply(c, &next)
 	if err != nil {
-		return Change{}, err
+		return nil, err
 	}
 	// Whoever closes, shelves or extends before any sweep has recorded that the deadline passed does not thereby
 	// escape the mark. The clock itself keeps the order in which things fell due.
-	if _, tick := cmd.(onClock); !tick && c.expired(&p) && (next.Stage.Resting() || next.Deadline != p.Deadline) {
+	if _, tick := cmd.(onClock); !tick && c.expired(p) && (next.Stage.Resting() || next.Deadline != p.Deadline) {
 		next.EverOverdue = true
 	}
-	next.remember(&p)
+	next.remember(p)
 	next.Version = p.Version + 1
 	next.UpdatedAt = c.Now
 	c.schedule(&next)
+	return &verdict{c, p, next, out}, nil
+}
 
+// seal writes the entry.
+func (v *verdict) seal() (Change, error) {
+	c, p, next, out := v.c, v.was, v.next, &v.out
 	var before json.RawMessage
 	if p.Version > 0 {
 		before = p.State()

@@ -256,6 +256,8 @@ type Reader interface {
 	Entries(ctx context.Context, f EntryFilter) (Page[EntryRow], error)
 	// LastReports returns the data of each project's newest progress report; projects without one are left out.
 	LastReports(ctx context.Context, ids []ProjectID) (map[ProjectID]json.RawMessage, error)
+	// Reports hands over the data of all progress reports of the projects, those of each in their order.
+	Reports(ctx context.Context, ids []ProjectID, each func(id ProjectID, report json.RawMessage)) error
 	// Headings returns the headings of Extra that any of the projects has, in order, at most MaxPage.
 	Headings(ctx context.Context, f Filter) ([]string, error)
 	Evidence(ctx context.Context, id ProjectID) ([]Evidence, error)

@@ -3,8 +3,13 @@ package storage
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
 
 	"bihuan/engine"
@@ -69,17 +74,16 @@ func (db *DB) Act(ctx context.Context, records []engine.Record, list []engine.Ch
 	}
 	// Everybody locks rows in the same order, as in Commit.
 	slices.SortStableFunc(ready, func(a, b *engine.Change) int { return cmp.Compare(a.Project.ID, b.Project.ID) })
-	for _, x := range ready {
-		steps = append(steps, func(tx *gorm.DB) error {
-			c, err := prepare(x) // one at a time: an import has tens of thousands
-			if err != nil {
-				return err
-			}
-			if db.Backend() == SQLite {
+	if db.Backend() == SQLite {
+		for _, x := range ready {
+			steps = append(steps, func(tx *gorm.DB) error {
+				c, err := prepare(x) // one at a time: an import has tens of thousands
+				if err != nil {
+					return err
+				}
 				return db.writeSQLite(tx, c)
-			}
-			return db.writePostgres(tx, c)
-		})
+			})
+		}
 	}
 	for i := range records {
 		do, err := db.recorder(&records[i])
@@ -99,14 +103,84 @@ func (db *DB) Act(ctx context.Context, records []engine.Record, list []engine.Ch
 	} else {
 		first = ready[0].Entry.ID
 	}
-	return db.alone(ctx, func(tx *gorm.DB) error {
-		for _, do := range steps {
-			if err := do(tx); err != nil {
+	do := func(tx *gorm.DB) error {
+		for _, step := range steps {
+			if err := step(tx); err != nil {
 				return err
 			}
 		}
 		return nil
-	}, func() (bool, error) { return db.hasEntry(ctx, first) })
+	}
+	done := func() (bool, error) { return db.hasEntry(ctx, first) }
+	if db.Backend() == SQLite {
+		return db.alone(ctx, do, done)
+	}
+	return db.patiently(func() error {
+		return db.write.WithContext(ctx).Connection(func(one *gorm.DB) error {
+			conn := one.Statement.ConnPool.(*sql.Conn) // that of the transaction
+			return one.Transaction(func(tx *gorm.DB) error {
+				if err := db.pipeline(ctx, conn, ready); err != nil {
+					return err
+				}
+				return do(tx)
+			})
+		})
+	}, done)
+}
+
+// pipelined bounds how many changes are on their way to PostgreSQL at once, and so what they take of memory.
+const pipelined = 64
+
+// pipeline writes changes to PostgreSQL as writePostgres does, on the connection of the transaction, without waiting for
+// the answer to one before it sends the next. The first that fails ends it; the transaction takes back those behind it.
+func (db *DB) pipeline(ctx context.Context, conn *sql.Conn, list []*engine.Change) error {
+	texts := map[shape]string{}
+	for part := range slices.Chunk(list, pipelined) {
+		var batch pgx.Batch
+		for _, x := range part {
+			c, err := prepare(x)
+			if err != nil {
+				return err
+			}
+			if texts[c.shape] == "" {
+				texts[c.shape] = positional(c.shape.statement())
+			}
+			batch.Queue(texts[c.shape], c.args()...)
+		}
+		err := conn.Raw(func(driver any) error { return db.send(ctx, driver.(*stdlib.Conn).Conn(), &batch) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send sends statements that each write one change, and returns the first error.
+func (db *DB) send(ctx context.Context, conn *pgx.Conn, batch *pgx.Batch) (err error) {
+	answers := conn.SendBatch(ctx, batch)
+	defer func() { err = cmp.Or(err, answers.Close()) }()
+	for range batch.Len() {
+		var written int64
+		if err = answers.QueryRow().Scan(&written); err != nil {
+			return db.taken(err)
+		}
+		if written == 0 {
+			return errStale
+		}
+	}
+	return nil
+}
+
+// positional writes the marks of a statement as PostgreSQL itself knows them, which gorm does for what goes through it.
+func positional(text string) string {
+	var b strings.Builder
+	for n, part := range strings.Split(text, "?") {
+		if n > 0 {
+			b.WriteString("$" + strconv.Itoa(n))
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // vacated fails while a unit is left under a path: one that was added after the units were read that moved away.

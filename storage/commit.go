@@ -262,18 +262,23 @@ var errStale = fmt.Errorf("%w", engine.ErrConflict)
 
 // writePostgres writes one change with one statement, and so in one round trip.
 func (db *DB) writePostgres(tx *gorm.DB, c *change) error {
-	args := slices.Concat(c.insert, c.update, c.trail)
-	for _, r := range c.rows {
-		args = append(args, r.values...)
-	}
 	var written int64
-	if err := tx.Raw(c.shape.statement(), args...).Row().Scan(&written); err != nil {
+	if err := tx.Raw(c.shape.statement(), c.args()...).Row().Scan(&written); err != nil {
 		return db.taken(err)
 	}
 	if written == 0 {
 		return errStale
 	}
 	return nil
+}
+
+// args are the arguments of the one statement.
+func (c *change) args() []any {
+	args := slices.Concat(c.insert, c.update, c.trail)
+	for _, r := range c.rows {
+		args = append(args, r.values...)
+	}
+	return args
 }
 
 var statements sync.Map // shape → text; pgx keeps the prepared statement by text

@@ -257,6 +257,23 @@ func TestLostAnswers(t *testing.T) {
 			once(t, q.ID, 3)
 			once(t, fresh.Project.ID, 1)
 		})
+		t.Run("all or none, lost: "+mode.name, func(t *testing.T) {
+			p := warm(t)
+			first := w.next(p, nil)
+			all := []engine.Change{first, w.next(first.Project, nil)}
+			for range 70 { // more than are on their way at once
+				all = append(all, w.change(nil, w.project("root")))
+			}
+			c.arm("commit", mode.cut)
+			if err := db.Act(t.Context(), nil, all); err != nil {
+				t.Errorf("act: %v", err)
+			}
+			broke(t)
+			once(t, p.ID, 4)
+			for _, x := range all[2:] {
+				once(t, x.Project.ID, 1)
+			}
+		})
 		t.Run("record, lost: "+mode.name, func(t *testing.T) {
 			warm(t)
 			subject := "actor/" + newID()

@@ -11,33 +11,47 @@ import (
 
 // LastReports reads the data of the newest progress reports.
 func (db *DB) LastReports(ctx context.Context, ids []engine.ProjectID) (map[engine.ProjectID]json.RawMessage, error) {
+	out := make(map[engine.ProjectID]json.RawMessage, len(ids))
+	err := db.reports(ctx, ids, "JOIN entries e ON e.id = (SELECT x.id FROM entries x WHERE x.subject = given.value AND x.action = 'report' ORDER BY x.seq DESC LIMIT 1)",
+		func(id engine.ProjectID, report json.RawMessage) { out[id] = report })
+	return out, err
+}
+
+// Reports hands over the data of all progress reports; see engine.Reader.
+func (db *DB) Reports(ctx context.Context, ids []engine.ProjectID, each func(engine.ProjectID, json.RawMessage)) error {
+	// CROSS JOIN keeps SQLite from walking everybody's reports.
+	return db.reports(ctx, ids, "CROSS JOIN entries e WHERE e.subject = given.value AND e.action = 'report' ORDER BY e.subject, e.seq", each)
+}
+
+// reports reads the entries e that join finds for the subjects given.
+func (db *DB) reports(ctx context.Context, ids []engine.ProjectID, join string, each func(engine.ProjectID, json.RawMessage)) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	subjects := make([]string, len(ids))
 	for i, id := range ids {
 		subjects[i] = engine.SubjectProject + "/" + string(id)
 	}
 	text, err := json.Marshal(subjects)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	given := "json_each(?)"
 	if db.Backend() == Postgres {
 		given = "jsonb_array_elements_text(?::text::jsonb)"
 	}
 	var rows []struct{ Bytes []byte }
-	err = db.reader(ctx).Raw("SELECT e.bytes FROM "+given+" AS given JOIN entries e ON e.id = (SELECT x.id FROM entries x WHERE x.subject = given.value AND x.action = 'report'"+
-		" ORDER BY x.seq DESC LIMIT 1)", string(text)).Scan(&rows).Error
-	if err != nil {
-		return nil, fmt.Errorf("last reports: %w", err)
+	if err = db.reader(ctx).Raw("SELECT e.bytes FROM "+given+" AS given "+join, string(text)).Scan(&rows).Error; err != nil {
+		return fmt.Errorf("reports: %w", err)
 	}
-	out := make(map[engine.ProjectID]json.RawMessage, len(rows))
 	for _, r := range rows {
 		e, err := audit.Parse(r.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("last reports: %w", err)
+			return fmt.Errorf("reports: %w", err)
 		}
-		out[engine.ProjectID(e.Subject[len(engine.SubjectProject)+1:])] = e.Data
+		each(engine.ProjectID(e.Subject[len(engine.SubjectProject)+1:]), e.Data)
 	}
-	return out, nil
+	return nil
 }
 
 // Headings lists what Extra of the projects is about.

@@ -58,6 +58,7 @@ type scanner struct {
 	src   string
 	pos   int
 	loose bool
+	mixed bool // members of what object takes apart stand in any order
 	nulls nullRule
 	lists int // how many arrays are open
 }
@@ -156,7 +157,7 @@ func (s *scanner) object(depth int, member func(key string) error) error {
 		if err != nil {
 			return err
 		}
-		if !first && !s.loose {
+		if !first && !s.loose && (member == nil || !s.mixed) {
 			if c := compareKeys(last, key); c >= 0 {
 				s.pos = at
 				if c == 0 {

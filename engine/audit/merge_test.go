@@ -3,10 +3,13 @@ package audit
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
+	"github.com/gowebpki/jcs"
 	"pgregory.net/rapid"
 )
 
@@ -195,4 +198,43 @@ func TestEqual(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Members of a document stand in any order; taken apart it is what its canonical form is.
+func TestReadObjectInAnyOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		raw := scattered(t, objects(3, true).Draw(t, "object"))
+		form, err := jcs.Transform(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, wantErr := parseObject(string(form), nullDeletes)
+		got, err := readObject(raw, nullDeletes)
+		if (err == nil) != (wantErr == nil) || string(got.append(nil)) != string(want.append(nil)) {
+			t.Fatalf("readObject(%s) = %s, %v; want %s, %v", raw, got.append(nil), err, want.append(nil), wantErr)
+		}
+	})
+	for _, raw := range []string{`{"b":1,"a":{"d":1,"c":2,"d":1}}`, `{"b":1,"a":[{"d":1,"c":2,"d":1}]}`, `{"b":1,"a":2,"b":1}`, `{"b":1,"a":2}x`} {
+		if got, err := readObject([]byte(raw), nullDeletes); !errors.Is(err, ErrInvalid) {
+			t.Errorf("readObject(%s) = %s, %v", raw, got.append(nil), err)
+		}
+	}
+}
+
+// scattered writes a value with the members of its objects in whatever order.
+func scattered(t *rapid.T, v any) []byte {
+	var parts []string
+	switch x := v.(type) {
+	case map[string]any:
+		for _, key := range rapid.Permutation(slices.Sorted(maps.Keys(x))).Draw(t, "order") {
+			parts = append(parts, string(encode(key))+":"+string(scattered(t, x[key])))
+		}
+		return []byte("{" + strings.Join(parts, ",") + "}")
+	case []any:
+		for _, e := range x {
+			parts = append(parts, string(scattered(t, e)))
+		}
+		return []byte("[" + strings.Join(parts, ",") + "]")
+	}
+	return encode(v)
 }

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"bihuan/engine"
 	"bihuan/engine/audit"
@@ -54,7 +53,7 @@ type Report struct {
 
 // Item is what a row becomes.
 type Item struct {
-	engine.ImportRow
+	*engine.ImportRow
 	Deadline ledger.Deadline
 	Said     *Progress        // of an item that is a project already; nil: the row says nothing of it
 	Steps    []ledger.Step    // how each of the milestones was read
@@ -169,7 +168,7 @@ func take(ctx context.Context, e *engine.Engine, who engine.Actor, l Ledger, pla
 		if due.Text == "" { // not understood, or not even a date: then at least what stands there
 			due.Text = r.Cells[ledger.Due]
 		}
-		out.Items = append(out.Items, Item{ImportRow: rows[i], Deadline: due, Steps: r.Steps, Joined: r.Joined, Said: said})
+		out.Items = append(out.Items, Item{ImportRow: &rows[i], Deadline: due, Steps: r.Steps, Joined: r.Joined, Said: said})
 	}
 	for _, p := range read.Problems {
 		out.Problems = append(out.Problems, remark(p))
@@ -250,13 +249,13 @@ func planOf(kind string, rows []engine.ImportRow) (audit.Digest, error) {
 		Project    engine.ProjectID
 		Progress   *engine.LedgerProgress
 	}
-	all := make([]row, len(rows))
-	for i, r := range rows {
-		all[i] = row{r.Row, r.Unit.ID, r.Draft, r.Number, r.Source, r.Milestones, r.Project, r.Progress}
+	text := []byte(kind)
+	for _, r := range rows { // one by one: there may be tens of thousands
+		b, err := json.Marshal(row{r.Row, r.Unit.ID, r.Draft, r.Number, r.Source, r.Milestones, r.Project, r.Progress})
+		if err != nil {
+			return audit.Digest{}, fmt.Errorf("intake: %w", err)
+		}
+		text = append(append(text, '\n'), audit.HashContent(b).String()...)
 	}
-	b, err := json.Marshal(all)
-	if err != nil {
-		return audit.Digest{}, fmt.Errorf("intake: %w", err)
-	}
-	return audit.HashContent([]byte(strings.Join([]string{kind, string(b)}, "\n"))), nil
+	return audit.HashContent(text), nil
 }
