@@ -189,7 +189,7 @@ func (s *session) perform(ctx context.Context, db *storage.DB, where engine.Site
 	}
 	s.say("demo.playing", "from", start, "to", today)
 	_, err = plan.Play(ctx, plan.Stage{
-		Engine: e, Clock: clock, Start: start, County: ledgers.Dazhu, CountyFile: ledgers.DazhuFile,
+		Engine: e, Clock: clock, Start: start, County: ledgers.Dazhu, CountyFile: ledgers.DazhuFile, Abreast: true,
 		Import: func(ctx context.Context, unit engine.Unit, name string, data []byte) error {
 			report, err := s.takeLedger(ctx, e, intake.Ledger{File: name, Data: data, Kind: "shishi", Unit: unit, Year: start.Year()}, false)
 			if err != nil {

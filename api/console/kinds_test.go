@@ -93,7 +93,11 @@ func TestKindIsSwitchedOnAndUsed(t *testing.T) {
 	if a := w.ask(t, "zhao", "/workflows/keti", url.Values{}); a.Code != http.StatusSeeOther {
 		t.Fatalf("switching off: %d", a.Code)
 	}
-	everywhere(false)
+	// Nothing new of it, and what runs is still found where items are looked for.
+	for path, want := range map[string]bool{"/new": false, "/import": false, "/ledger": true, "/overview": true, "/yearly": true} {
+		seen("zhang", path, "调研课题", want)
+	}
+	seen("zhou", "/ledger", "调研课题", false) // who sees none of them is not asked about them
 	seen("wu", page, "食堂排队有多久", true)
 	seen("zhang", "/ledger?kind=keti", "食堂排队有多久", true)
 }

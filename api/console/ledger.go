@@ -217,7 +217,11 @@ func (c *Console) ledgerChoices(v *visit, f ledgerFilter, view *ledgerView) erro
 		}
 	}
 	orange := false
-	for _, w := range c.workflowsByID() {
+	kinds, err := c.shownKinds(v)
+	if err != nil {
+		return err
+	}
+	for _, w := range kinds {
 		view.Kinds = append(view.Kinds, choice{w.ID, w.Name.In(v.lang), f.Kind == w.ID})
 		orange = orange || w.Lights.Orange.Left > 0 || w.Lights.Orange.Behind > 0
 		for _, s := range w.Stages {

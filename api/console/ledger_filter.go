@@ -308,6 +308,25 @@ func (c *Console) stageName(v *visit, id engine.StageID) string {
 // workflowsByID are the workflows that are switched on, in a steady order.
 func (c *Console) workflowsByID() []*engine.Workflow { return ordered(c.Engine.Workflows()) }
 
+// shownKinds are the workflows whose items pages show and part: those that are switched on, and those that were switched
+// off while the person still sees items of them.
+func (c *Console) shownKinds(v *visit) ([]*engine.Workflow, error) {
+	list := c.Engine.Workflows()
+	for _, w := range c.Engine.Published() {
+		if _, ever := c.Engine.Switched(w.ID); !ever || c.Engine.IsOn(w.ID) {
+			continue
+		}
+		page, err := c.Engine.List(v.ctx, v.actor, engine.Filter{Kind: w.ID, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		if len(page.Items) > 0 {
+			list = append(list, w)
+		}
+	}
+	return ordered(list), nil
+}
+
 // ordered puts workflows into a steady order.
 func ordered(list []*engine.Workflow) []*engine.Workflow {
 	slices.SortFunc(list, func(a, b *engine.Workflow) int {

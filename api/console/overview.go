@@ -110,6 +110,7 @@ type overviewer struct {
 	v     *visit
 	kind  string
 	today calendar.Date
+	flows []*engine.Workflow // the kinds that are shown
 	all   engine.Counts
 }
 
@@ -130,6 +131,9 @@ func (c *Console) overview(v *visit) error {
 	}
 	var err error
 	if o.all, err = c.Engine.Counts(v.ctx, v.actor, engine.Filter{Kind: o.kind}); err != nil {
+		return err
+	}
+	if o.flows, err = c.shownKinds(v); err != nil {
 		return err
 	}
 	view := overviewView{At: c.moment(c.Now()), Kinds: o.kinds()}
@@ -155,7 +159,7 @@ func (c *Console) overview(v *visit) error {
 // kinds are the tabs: everything, or one kind.
 func (o *overviewer) kinds() []viewTab {
 	out := []viewTab{{Href: "/overview", Title: o.v.t("console.overview.every_kind"), Current: o.kind == ""}}
-	for _, w := range o.workflowsByID() {
+	for _, w := range o.flows {
 		out = append(out, viewTab{Href: "/overview?kind=" + url.QueryEscape(w.ID), Title: w.Name.In(o.v.lang), Current: o.kind == w.ID})
 	}
 	if len(out) == 2 {
@@ -251,9 +255,9 @@ func (o *overviewer) list(view *overviewView) error {
 }
 
 // stageIDs are the stages of all definitions, each once, in their order.
-func (c *Console) stageIDs() []engine.StageID {
+func (o *overviewer) stageIDs() []engine.StageID {
 	var out []engine.StageID
-	for _, w := range c.workflowsByID() {
+	for _, w := range o.flows {
 		for _, s := range w.Stages {
 			if !slices.Contains(out, s.ID) {
 				out = append(out, s.ID)

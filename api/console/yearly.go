@@ -34,12 +34,11 @@ type yearlyRow struct {
 }
 
 func (c *Console) yearly(v *visit) error {
-	var kinds []*engine.Workflow
-	for _, w := range c.workflowsByID() {
-		if w.Yearly {
-			kinds = append(kinds, w)
-		}
+	kinds, err := c.shownKinds(v)
+	if err != nil {
+		return err
 	}
+	kinds = slices.DeleteFunc(kinds, func(w *engine.Workflow) bool { return !w.Yearly })
 	if len(kinds) == 0 {
 		return notFound()
 	}

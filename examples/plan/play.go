@@ -71,6 +71,8 @@ type Stage struct {
 	// County is a second ledger of another body, or nil.
 	County     []byte
 	CountyFile string
+	// Abreast adds what makes the pages alive that compare: items of several offices, and the members' 四个一.
+	Abreast bool
 }
 
 // Person is one of the cast.
@@ -141,6 +143,9 @@ func Play(ctx context.Context, s Stage) (*World, error) {
 		return nil, err
 	}
 	events := script()
+	if p.Abreast {
+		events = append(append(events, abreast()...), members()...)
+	}
 	slices.SortStableFunc(events, func(a, b event) int { return a.day - b.day })
 	for _, e := range events {
 		if err := p.play(ctx, e); err != nil {
@@ -162,7 +167,11 @@ func (p *player) people(ctx context.Context) error {
 		}
 		p.world.Units[u.code] = made
 	}
-	for _, c := range Cast {
+	cast := Cast
+	if p.Abreast {
+		cast = slices.Concat(Cast, others)
+	}
+	for _, c := range cast {
 		u, err := p.Engine.AddUser(ctx, op, c.Login, c.Name)
 		if err != nil {
 			return fmt.Errorf("user %s: %w", c.Login, err)

@@ -23,6 +23,11 @@ func TestMain(m *testing.M) { os.Exit(storagetest.Run(m)) }
 // play runs the whole play on db from a fixed day.
 func play(t *testing.T, db *storage.DB) (*engine.Engine, *plan.World) {
 	t.Helper()
+	return playAll(t, db, false)
+}
+
+func playAll(t *testing.T, db *storage.DB, abreast bool) (*engine.Engine, *plan.World) {
+	t.Helper()
 	ctx := t.Context()
 	start := calendar.MustDate("2025-09-01")
 	loc := time.FixedZone("UTC+8", 8*3600)
@@ -38,7 +43,7 @@ func play(t *testing.T, db *storage.DB) (*engine.Engine, *plan.World) {
 			t.Fatal(err)
 		}
 	}
-	world, err := plan.Play(ctx, plan.Stage{Engine: e, Clock: clock, Start: start,
+	world, err := plan.Play(ctx, plan.Stage{Engine: e, Clock: clock, Start: start, Abreast: abreast,
 		Import: func(ctx context.Context, unit engine.Unit, name string, data []byte) error {
 			l, err := ledger.Read(name, data, ledger.Options{Year: 2025, Today: start})
 			if err != nil {
