@@ -349,16 +349,9 @@ func findProject(ctx context.Context, e *engine.Engine, ref string) (engine.Proj
 
 // showEntries writes entries for people: names instead of ids.
 func (s *session) showEntries(ctx context.Context, e *engine.Engine, rows []engine.EntryRow, more bool) error {
-	users, err := e.Store.Users(ctx)
+	who, err := s.logins(ctx, e)
 	if err != nil {
 		return err
-	}
-	who := map[string]string{}
-	for _, u := range users {
-		who[string(u.ID)] = u.Login
-		if u.Erased() {
-			who[string(u.ID)] = message.Text(s.lang, "user.erased", nil) + " " + string(u.ID[len(u.ID)-6:])
-		}
 	}
 	numbers := map[string]string{}
 	out := [][]string{{s.text("audit.at"), s.text("audit.who"), s.text("audit.action"), s.text("audit.subject"), "#", s.text("audit.change"), s.text("audit.note")}}

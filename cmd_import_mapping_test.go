@@ -83,6 +83,37 @@ func TestImportMapping(t *testing.T) {
 	if a := run(july, "--fresh", "--map", "要办啥=title", "--dry-run"); a.code != 0 {
 		t.Errorf("with one word: exit %d, %s%s", a.code, a.out, a.err)
 	}
+	// What is remembered is listed, and forgotten once.
+	list := func(more ...string) (out struct{ Items []rememberedSource }) {
+		t.Helper()
+		a := call(t, nil, append([]string{"mapping", "list", "--db", dsn, "--json"}, more...)...)
+		if err := json.Unmarshal([]byte(a.out), &out); a.code != 0 || err != nil {
+			t.Fatalf("exit %d, %v, %s", a.code, err, a.err)
+		}
+		return out
+	}
+	all := list("--unit", "dw").Items
+	if len(all) != 1 || all[0].Unit != "dw" || all[0].File != "6月.csv" || all[0].By != "operator" || len(all[0].Columns) != 5 ||
+		all[0].Columns[1] != (rememberedColumn{"要办啥", "title"}) {
+		t.Fatalf("remembered: %+v", all)
+	}
+	if a := call(t, nil, "mapping", "list", "--db", dsn); a.code != 0 || !strings.Contains(a.out, string(all[0].ID)) || !strings.Contains(a.out, "要办啥 → 事项名称") {
+		t.Errorf("exit %d, %s%s", a.code, a.out, a.err)
+	}
+	for _, want := range []struct {
+		code int
+		says string
+	}{{0, "已忘记"}, {1, "没有这样记住的"}} {
+		if a := call(t, nil, "mapping", "forget", string(all[0].ID), "--db", dsn); a.code != want.code || !strings.Contains(a.out+a.err, want.says) {
+			t.Errorf("exit %d, %s%s", a.code, a.out, a.err)
+		}
+	}
+	if left := list().Items; len(left) != 0 {
+		t.Errorf("forgotten and still there: %+v", left)
+	}
+	if code, _ := imported(t, dsn, july, "--dry-run"); code != 1 {
+		t.Errorf("a forgotten source is read as remembered: exit %d", code)
+	}
 	// A year in the file counts where nothing else tells one, and is shown again.
 	bare := write("某月.csv", "要办啥,到哪天\n换窗户,11月底前\n")
 	withYear := write("year.yaml", "year: 2027\ncolumns:\n  - {column: 要办啥, field: title}\n  - {column: 到哪天, field: deadline}\n")

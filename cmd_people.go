@@ -83,6 +83,19 @@ func unitCodes(ctx context.Context, e *engine.Engine) (map[engine.UnitID]string,
 	return codes, err
 }
 
+// logins returns by what name each user is spoken of: the login, or that the person was erased.
+func (s *session) logins(ctx context.Context, e *engine.Engine) (map[string]string, error) {
+	users, err := e.Store.Users(ctx)
+	who := make(map[string]string, len(users))
+	for _, u := range users {
+		who[string(u.ID)] = u.Login
+		if u.Erased() {
+			who[string(u.ID)] = message.Text(s.lang, "user.erased", nil) + " " + string(u.ID[len(u.ID)-6:])
+		}
+	}
+	return who, err
+}
+
 type userCmd struct {
 	Add      userAddCmd      `cmd:""`
 	List     userListCmd     `cmd:""`

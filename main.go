@@ -31,6 +31,7 @@ type commands struct {
 	Demo     demoCmd     `cmd:""`
 	Migrate  migrateCmd  `cmd:""`
 	Import   importCmd   `cmd:""`
+	Mapping  mappingCmd  `cmd:""`
 	Export   exportCmd   `cmd:""`
 	List     listCmd     `cmd:""`
 	Score    scoreCmd    `cmd:""`
