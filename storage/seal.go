@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -26,7 +27,8 @@ const sealAtOnce = 8192
 // "newer than the last one sealed" would leave some out for ever. What keeps it from looking at the whole trail each
 // time is floor: everything that arrived before it was seen to be sealed, and nothing can arrive before it any more.
 // On PostgreSQL arrival is the writing transaction, and the floor the oldest that is still running; on SQLite, which
-// has one writer, it is the row's number. Each process begins by looking at everything.
+// has one writer, it is the row's number. Each process begins by looking at everything, and begins anew where the numbers
+// no longer mean what they meant: a standby that takes over and a database that was put back count on from before.
 type Sealer struct {
 	db  *DB
 	now func() time.Time
@@ -38,8 +40,15 @@ type Sealer struct {
 
 // sight is a moment of the trail: nothing can arrive before horizon any more.
 type sight struct {
+	place   string // whose numbers these are
 	horizon int64
+	seen    string // what had arrived, beyond horizon too; "" for none
 	at      time.Time
+}
+
+// continues tells whether numbers that were learned at the earlier sight mean the same at this one.
+func (x sight) continues(earlier sight) bool {
+	return earlier.horizon == 0 || x.place == earlier.place && x.horizon >= earlier.horizon
 }
 
 // NewSealer returns a sealer that has looked at nothing. A nil now is time.Now.
@@ -52,18 +61,30 @@ func (db *DB) NewSealer(now func() time.Time) *Sealer {
 
 // arrival tells what the databases have in place of an order of commits.
 type arrival struct {
-	horizon string // expression: nothing can arrive before it any more
-	column  string // of entries e
-	bound   string // the parameter that is compared with column
-	arg     func(floor int64) any
+	sight  string // expressions for the fields of sight: place, horizon, seen
+	column string // of entries e
+	bound  string // the parameter that is compared with column
+	arg    func(floor int64) any
+	old    string // condition for entries e: they had arrived at the sight whose seen is the parameter
+	none   string // a seen of nothing
 }
 
 func (db *DB) arrival() arrival {
 	if db.Backend() == Postgres {
-		return arrival{"CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)", "e.xid", "CAST(CAST(? AS text) AS xid8)",
-			func(floor int64) any { return strconv.FormatInt(floor, 10) }}
+		return arrival{
+			sight: `concat(pg_postmaster_start_time(), ' ', CAST(CAST('entries' AS regclass) AS oid)),
+				CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint), CAST(pg_current_snapshot() AS text)`,
+			column: "e.xid", bound: "CAST(CAST(? AS text) AS xid8)",
+			arg: func(floor int64) any { return strconv.FormatInt(floor, 10) },
+			old: "pg_visible_in_snapshot(e.xid, CAST(CAST(? AS text) AS pg_snapshot))", none: "1:1:",
+		}
 	}
-	return arrival{"(SELECT coalesce(max(rowid), 0) + 1 FROM entries)", "e.rowid", "?", func(floor int64) any { return floor }}
+	const next = "(SELECT coalesce(max(rowid), 0) + 1 FROM entries)"
+	return arrival{
+		sight: "'', " + next + ", CAST(" + next + " AS text)", column: "e.rowid", bound: "?",
+		arg: func(floor int64) any { return floor },
+		old: "e.rowid < CAST(? AS integer)", none: "0",
+	}
 }
 
 // waiting is the condition for entries e that have no leaf, with the floor as its parameter.
@@ -104,15 +125,19 @@ func (s *Sealer) look(ctx context.Context) (left bool, err error) {
 	a := s.db.arrival()
 	now := sight{at: s.now()}
 	var old bool
-	row := s.db.reader(ctx).Raw("SELECT "+a.horizon+", EXISTS (SELECT 1 FROM entries e WHERE "+a.waiting()+"), EXISTS (SELECT 1 FROM entries e WHERE "+a.waiting()+" AND "+a.column+" < "+a.bound+")",
-		a.arg(s.done.horizon), a.arg(s.done.horizon), a.arg(s.asked.horizon)).Row()
-	if err := row.Scan(&now.horizon, &left, &old); err != nil {
+	row := s.db.reader(ctx).Raw("SELECT "+a.sight+", EXISTS (SELECT 1 FROM entries e WHERE "+a.waiting()+"), EXISTS (SELECT 1 FROM entries e WHERE "+a.waiting()+" AND "+a.old+")",
+		a.arg(s.done.horizon), a.arg(s.done.horizon), cmp.Or(s.asked.seen, a.none)).Row()
+	if err := row.Scan(&now.place, &now.horizon, &now.seen, &left, &old); err != nil {
 		return false, err
+	}
+	if !now.continues(s.done) || !now.continues(s.asked) {
+		s.done, s.asked = sight{at: s.done.at}, sight{}
+		return s.look(ctx)
 	}
 	switch {
 	case !left:
 		s.done = now
-	case !old && s.asked.horizon > s.done.horizon:
+	case !old && s.asked.seen != "":
 		s.done = s.asked
 	}
 	s.asked = now
@@ -123,10 +148,10 @@ func (s *Sealer) look(ctx context.Context) (left bool, err error) {
 // it left any.
 func (s *Sealer) seal(ctx context.Context) (n int64, left bool, err error) {
 	a := s.db.arrival()
-	began := s.now()
-	var horizon int64 // 0 without a turn
+	now := sight{at: s.now()}
+	turn := false
 	err = s.db.alone(ctx, func(tx *gorm.DB) error {
-		n, left, horizon = 0, false, 0
+		n, left, turn = 0, false, false
 		free, err := s.db.lockLog(tx)
 		if err != nil || !free {
 			return err
@@ -134,13 +159,18 @@ func (s *Sealer) seal(ctx context.Context) (n int64, left bool, err error) {
 		// Only now: what the one before has sealed is visible to statements that begin under the lock. What arrived before
 		// the horizon is visible to all that follow.
 		var size int64
-		if err := tx.Raw("SELECT ("+treeSize+"), "+a.horizon).Row().Scan(&size, &horizon); err != nil {
+		if err := tx.Raw("SELECT ("+treeSize+"), "+a.sight).Row().Scan(&size, &now.place, &now.horizon, &now.seen); err != nil {
 			return err
 		}
+		floor := s.done.horizon
+		if !now.continues(s.done) {
+			floor = 0
+		}
+		turn = true
 		result := tx.Exec(`INSERT INTO log_leaves (idx, entry_id, hash)
 			SELECT CAST(? AS bigint) + row_number() OVER (ORDER BY w.arrived, w.id) - 1, w.id, w.hash FROM (
 				SELECT e.id, e.hash, `+a.column+` AS arrived FROM entries e WHERE `+a.waiting()+`
-				ORDER BY `+a.column+`, e.id LIMIT `+fmt.Sprint(sealAtOnce)+`) w`, size, a.arg(s.done.horizon))
+				ORDER BY `+a.column+`, e.id LIMIT `+fmt.Sprint(sealAtOnce)+`) w`, size, a.arg(floor))
 		if result.Error != nil {
 			return result.Error
 		}
@@ -160,8 +190,8 @@ func (s *Sealer) seal(ctx context.Context) (n int64, left bool, err error) {
 		}
 		return nil
 	}, func() (bool, error) { return false, nil }) // what a lost reply leaves open, the next look sees
-	if err == nil && horizon > 0 && !left {
-		s.done = sight{horizon, began}
+	if err == nil && turn && !left {
+		s.done = now
 	}
 	return n, left, err
 }

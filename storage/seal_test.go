@@ -133,6 +133,12 @@ func TestSealBehindAnother(t *testing.T) {
 			t.Errorf("sealed %d (%v), age %v, want %v", n, err, s.Age(), want)
 		}
 	}
+	long, err := db.SQL().BeginTx(t.Context(), nil) // of anybody on the server: nothing can be sealed for good past it
+	w.must(err)
+	defer func() { w.must(long.Rollback()) }()
+	if _, err := long.ExecContext(t.Context(), "SELECT pg_current_xact_id()"); err != nil {
+		t.Fatal(err)
+	}
 	w.create("root", nil)
 	look(time.Second)
 	for range 3 { // others seal, and more comes before this one looks
@@ -144,6 +150,44 @@ func TestSealBehindAnother(t *testing.T) {
 	}
 	look(2 * time.Second) // nobody does
 	look(3 * time.Second)
+}
+
+// A database that was put back under a running server counts its transactions, or its rows, on from before. What it
+// holds and what comes is sealed all the same.
+func TestSealAfterRestore(t *testing.T) {
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		w := newWorld(t, db)
+		w.unguardLog()
+		s := db.NewSealer(nil)
+		seal := func(want int64) {
+			t.Helper()
+			if n, err := s.Seal(t.Context()); err != nil || n != want {
+				t.Fatalf("sealed %d (%v), want %d", n, err, want)
+			}
+			w.sealed()
+		}
+		p := w.create("root", nil)
+		for range 8 {
+			w.create("root", nil)
+		}
+		if n, err := s.Seal(t.Context()); err != nil || n < 9 {
+			t.Fatalf("sealed %d (%v)", n, err)
+		}
+		seal(0)
+		// What was put back is older, and its last entry had not been sealed.
+		w.exec("DELETE FROM log_leaves WHERE idx >= (SELECT idx FROM log_leaves WHERE entry_id = '" + w.entryID(p.Subject(), 1) + "')")
+		w.exec("DELETE FROM log_nodes")
+		if db.Backend() == storage.Postgres {
+			w.exec("ALTER TABLE entries RENAME TO former")
+			w.exec("CREATE TABLE entries (LIKE former INCLUDING DEFAULTS)")
+			w.exec("INSERT INTO entries SELECT f.* FROM former f LEFT JOIN log_leaves l ON l.entry_id = f.id WHERE l.idx IS NOT NULL OR f.subject = '" + p.Subject() + "'")
+		} else {
+			w.exec("DELETE FROM entries WHERE id NOT IN (SELECT entry_id FROM log_leaves) AND subject <> '" + p.Subject() + "'")
+		}
+		seal(1)
+		w.create("root", nil)
+		seal(1)
+	})
 }
 
 // Several replicas seal what several writers write, and the log is dense and whole.
