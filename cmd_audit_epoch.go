@@ -50,17 +50,58 @@ func (x *auditEpochCmd) declare(ctx context.Context, s *session, db *storage.DB,
 		return err
 	}
 	_, epoch := merkle.SplitLog(log)
-	last, err := signer.Last()
+	last, next, err := signer.Next()
 	if err != nil {
 		return err
 	}
-	if last.Size > 0 && epoch == last.Epoch()+1 { // broken off the last time, behind the entry
-		_, err := signer.Declare()
-		if err == nil {
-			s.say("audit.epoch", "epoch", epoch)
+	begun := last.Size > 0 && epoch == next // and broken off then
+	former := epoch < next-1 || last.Size == 0 && epoch < next
+	if !begun && !former {
+		if err := refused(ctx, db, signer, log); err != nil {
+			return err
 		}
+	}
+	whole, err := agreed(ctx, db)
+	if err != nil {
 		return err
 	}
+	note, err := merkle.ReadLast(dir)
+	if err != nil {
+		return err
+	}
+	said := storage.Epoch{Epoch: next, Size: whole, Signed: string(note), Approved: approved, Note: x.Note}
+	if former && epoch < next-1 {
+		said.After = epoch
+	}
+	if !begun {
+		if err := db.BeginEpoch(ctx, epoch, next); err != nil {
+			return err
+		}
+		if e, err = renew(); err != nil { // which names the log by its new epoch
+			return err
+		}
+	}
+	told, err := db.Epochs(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(told, func(x storage.Epoch) bool { return x.Epoch == next }) {
+		if err := e.Note(ctx, engine.Operator(), engine.ActionEpoch, said.Data()); err != nil {
+			return err
+		}
+	}
+	if last.Size > 0 {
+		if _, err := signer.Declare(); err != nil {
+			return err
+		}
+		s.say("audit.lost", "n", last.Size-whole, "size", whole, "signed", last.Size)
+	}
+	s.say("audit.epoch", "epoch", next)
+	return nil
+}
+
+// refused seals what waits and holds that the signer does not go on with the log: the answer is nil then.
+func refused(ctx context.Context, db *storage.DB, signer *merkle.Signer, log string) error {
 	if _, err := db.NewSealer(nil).Seal(ctx); err != nil {
 		return err
 	}
@@ -74,29 +115,6 @@ func (x *auditEpochCmd) declare(ctx context.Context, s *session, db *storage.DB,
 	case !errors.Is(err, merkle.ErrRollback) && !errors.Is(err, merkle.ErrFork):
 		return err
 	}
-	whole, err := agreed(ctx, db)
-	if err != nil {
-		return err
-	}
-	note, err := merkle.ReadLast(dir)
-	if err != nil {
-		return err
-	}
-	if err := db.BeginEpoch(ctx, epoch); err != nil {
-		return err
-	}
-	if e, err = renew(); err != nil { // which names the log by its new epoch
-		return err
-	}
-	said := storage.Epoch{Epoch: epoch + 1, Size: whole, Signed: string(note), Approved: approved, Note: x.Note}
-	if err := e.Note(ctx, engine.Operator(), engine.ActionEpoch, said.Data()); err != nil {
-		return err
-	}
-	if _, err := signer.Declare(); err != nil {
-		return err
-	}
-	s.say("audit.lost", "n", last.Size-whole, "size", whole, "signed", last.Size)
-	s.say("audit.epoch", "epoch", epoch+1)
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -162,6 +164,45 @@ func TestEpoch(t *testing.T) {
 	}
 	if l := trail(t, dsn, "--action", "alarm"); len(l.Entries) != 0 {
 		t.Errorf("%d alarms after the loss was declared", len(l.Entries))
+	}
+
+	// The same copy once more, from before the epoch that was declared: that one was lost whole.
+	must(t, "unit", "add", "sx", "双校区", "--db", dsn)
+	serve(t, dsn, beside).end()
+	if note, err = os.ReadFile(filepath.Join(filepath.Dir(path), "signing", "checkpoint.last")); err != nil {
+		t.Fatal(err)
+	}
+	second := file(t, "second.txt", string(note))
+	copyDatabase(t, backup, path)
+	if a := epoch("--approved", "wang", "--approved", "zhao"); a.code != 0 {
+		t.Fatalf("the same copy once more: exit %d\n%s%s", a.code, a.out, a.err)
+	}
+	if a := epoch("--approved", "wang", "--approved", "zhao"); a.code == 0 || !strings.Contains(a.err, "nothing was lost") {
+		t.Errorf("twice: exit %d\n%s%s", a.code, a.out, a.err)
+	}
+	copyDatabase(t, backup, path) // and again, before anything was signed in the epoch that began
+	if a := epoch("--approved", "wang", "--approved", "zhao"); a.code != 0 {
+		t.Fatalf("a third time: exit %d\n%s%s", a.code, a.out, a.err)
+	}
+	serve(t, dsn, beside).end()
+	out = must(t, "audit", "verify", "--db", dsn, "--known", kept, "--known", second, "--lang", "en")
+	contains(t, out, "verdict: intact", "declared loss", "epoch 3")
+
+	// Broken off between the beginning of an epoch and the entry that says so.
+	copyDatabase(t, backup, path)
+	pool, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = pool.ExecContext(t.Context(), "UPDATE installation SET epoch = 4"); errors.Join(err, pool.Close()) != nil {
+		t.Fatal(err)
+	}
+	if a := epoch("--approved", "wang", "--approved", "zhao"); a.code != 0 {
+		t.Fatalf("broken off: exit %d\n%s%s", a.code, a.out, a.err)
+	}
+	serve(t, dsn, beside).end()
+	if l := trail(t, dsn, "--action", "epoch"); len(l.Entries) != 1 {
+		t.Errorf("%d epochs in the trail", len(l.Entries))
 	}
 }
 

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -81,7 +82,7 @@ func (v *verifier) checkpoints(ctx context.Context) error {
 		v.log.points = append(v.log.points, merkle.Point{Name: fmt.Sprintf("checkpoint %d", r.N), Checkpoint: c})
 	}
 	for e := int64(2); e <= epoch; e++ {
-		if !slices.ContainsFunc(epochs, func(x Epoch) bool { return x.Epoch == e }) {
+		if !slices.ContainsFunc(epochs, func(x Epoch) bool { return x.after() < e && e <= x.Epoch }) {
 			v.noteLog(0, CheckOrphan, "no entry tells why epoch %d began", e)
 		}
 	}
@@ -117,9 +118,10 @@ func (v *verifier) known(k merkle.Kept, keys merkle.Keys, epochs []Epoch) error 
 // Epoch is what the entry says that begins one.
 type Epoch struct {
 	Epoch    int64    `json:"epoch"`
-	Size     int64    `json:"size"`     // entries that the log had when it began
-	Signed   string   `json:"signed"`   // the last checkpoint of the epoch before
-	Approved []string `json:"approved"` // who let it begin
+	After    int64    `json:"after,omitempty"` // that of the copy that was put back, if it is not the one before
+	Size     int64    `json:"size"`            // entries that the log had when it began
+	Signed   string   `json:"signed"`          // the last checkpoint of the epoch before
+	Approved []string `json:"approved"`        // who let it begin
 	Note     string   `json:"note,omitempty"`
 
 	entry string
@@ -128,8 +130,15 @@ type Epoch struct {
 
 // Data returns what the entry holds.
 func (e Epoch) Data() map[string]any {
-	return map[string]any{"epoch": e.Epoch, "size": e.Size, "signed": e.Signed, "approved": e.Approved, "note": e.Note}
+	data := map[string]any{"epoch": e.Epoch, "size": e.Size, "signed": e.Signed, "approved": e.Approved, "note": e.Note}
+	if e.After > 0 {
+		data["after"] = e.After
+	}
+	return data
 }
+
+// after returns the epoch that it follows in the database; those between were lost whole.
+func (e Epoch) after() int64 { return cmp.Or(e.After, e.Epoch-1) }
 
 // declared reads the keys and the epochs that the trail tells of.
 func (v *verifier) declared() (keys string, epochs []Epoch, err error) {

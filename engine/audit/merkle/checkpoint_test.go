@@ -60,8 +60,8 @@ func TestSign(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key has mode %v (%v)", info.Mode(), err)
 	}
-	if last, err := s.Last(); err != nil || last != c {
-		t.Errorf("remembered %+v (%v)", last, err)
+	if last, next, err := s.Next(); err != nil || last != c || next != 2 {
+		t.Errorf("remembered %+v (%v), next %d", last, err, next)
 	}
 	if kept, err := ReadLast(dir); err != nil || !bytes.Equal(kept, msg) {
 		t.Errorf("the file holds %q (%v)", kept, err)
@@ -161,6 +161,9 @@ func TestDeclare(t *testing.T) {
 	_, c := sign(t, s, m)
 	if ended, err := s.Declare(); err != nil || ended != c {
 		t.Fatalf("ended %+v (%v), want %+v", ended, err, c)
+	}
+	if last, epoch, err := s.Next(); err != nil || last.Size != 0 || epoch != 2 {
+		t.Errorf("remembered %+v (%v), next %d", last, err, epoch)
 	}
 	next := strings.TrimSuffix(testLog, "1") + "2"
 	for log, want := range map[string]error{testLog: ErrEpoch, strings.TrimSuffix(testLog, "1") + "3": ErrEpoch} {

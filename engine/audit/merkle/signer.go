@@ -274,6 +274,22 @@ func (s *Signer) declared() (int64, error) {
 	}
 }
 
+// Next returns the last signed checkpoint, whose size is 0 if nothing was signed in this epoch, and the epoch that begins
+// when the present one ends: what was not begun yet, or nobody signed in. It is 0 if nothing was ever signed.
+func (s *Signer) Next() (last Checkpoint, next int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	signed, err := s.last()
+	if err != nil {
+		return Checkpoint{}, 0, err
+	}
+	if signed != nil {
+		return *signed, signed.Epoch() + 1, nil
+	}
+	next, err = s.declared()
+	return Checkpoint{}, next, err
+}
+
 // Declare ends the epoch of the last signed checkpoint, which it returns: the signer will then sign whatever the log
 // of the next epoch holds. Whoever declares records why.
 func (s *Signer) Declare() (Checkpoint, error) {
@@ -287,17 +303,6 @@ func (s *Signer) Declare() (Checkpoint, error) {
 		return Checkpoint{}, errors.New("merkle: nothing was signed in this epoch")
 	}
 	return *last, os.Rename(s.path(lastFile), s.path(archived(last.Epoch())))
-}
-
-// Last returns the last signed checkpoint; its size is 0 if there is none.
-func (s *Signer) Last() (Checkpoint, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last, err := s.last()
-	if err != nil || last == nil {
-		return Checkpoint{}, err
-	}
-	return *last, nil
 }
 
 // Unlike tells where a log differs from a checkpoint that somebody kept: "" if it continues it. The log has size
