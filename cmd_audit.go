@@ -193,8 +193,16 @@ func (s *session) showFindings(list []audit.Finding) {
 	}
 }
 
+// showErased says what nobody can read any more, and who saw to it.
+func (s *session) showErased(list []audit.Erased) {
+	for _, x := range list {
+		s.say("verify.erased", "where", x.What(), "by", x.By, "at", x.At.Format(time.RFC3339))
+	}
+}
+
 func (s *session) showVerdict(v verdict) {
 	s.showFindings(v.Findings)
+	s.showErased(v.Erased)
 	if v.More > 0 {
 		s.say("verify.more", "n", v.More)
 	}

@@ -146,6 +146,7 @@ func (x *auditVerifyCmd) verifyBundle(s *session) error {
 		return errors.Join(s.json(v), failure{code: code})
 	}
 	s.showFindings(v.Findings)
+	s.showErased(r.Erased)
 	if v.OwnKeys {
 		s.print(message.Text(s.lang, "verifier.own_keys", nil))
 	}

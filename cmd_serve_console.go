@@ -13,7 +13,7 @@ import (
 func verification(db *storage.DB, signing, evidence string) func(context.Context, engine.ProjectID, func(int64)) (console.Verification, error) {
 	return func(ctx context.Context, project engine.ProjectID, progress func(int64)) (console.Verification, error) {
 		r, err := verifyWith(ctx, db, signing, storage.VerifyOptions{Project: project, Progress: progress, Files: evidenceFiles(evidence)})
-		out := console.Verification{Log: r.Log, Started: r.Started, Finished: r.Finished, Findings: r.Findings, More: r.More}
+		out := console.Verification{Log: r.Log, Started: r.Started, Finished: r.Finished, Findings: r.Findings, More: r.More, Erased: r.Erased}
 		for what, n := range r.Checked.Each {
 			out.Checked = append(out.Checked, console.Counted{What: what, N: n})
 		}

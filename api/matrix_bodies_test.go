@@ -89,7 +89,7 @@ func (w *matrixWorld) apiBody(method, template string) any {
 func (w *matrixWorld) page(who, method, path string, p project) answer {
 	w.t.Helper()
 	fields := url.Values{"version": {fmt.Sprint(p.Version)}, "note": {w.notWords}, "text": {"还没有做完"}, "transition": {"deploy"}, "percent": {"10"},
-		"done": {"开工"}, "title": {w.notWords}, "kind": {"shishi"}, "unit": {"b1"}, "passed": {"yes"}, "summary": {"达标"}, "objection": {"o1"},
+		"done": {"开工"}, "title": {w.notWords}, "kind": {"shishi"}, "unit": {"b1"}, "passed": {"yes"}, "summary": {"达标"}, "objection": {w.objection(p)},
 		"milestone": {"m1"}, "due": {"2026-10-01"}, "deadline": {"2026-12-20"}, "very_satisfied": {"9"}, "satisfied": {"0"}, "basic": {"0"}, "dissatisfied": {"0"},
 		"very_dissatisfied": {"0"}, "decision": {"approve"}}
 	if strings.HasPrefix(path, "/needs/") {

@@ -3,6 +3,9 @@ package api_test
 import (
 	"strings"
 	"testing"
+
+	"bihuan/engine"
+	"bihuan/storage"
 )
 
 // survey is the part of a survey behind a link that tests look at.
@@ -71,6 +74,44 @@ func TestPollOverHTTP(t *testing.T) {
 		h.act(&p, "supervisor", "POST /poll/closing", nil)
 		h.want(200, `"open":false`, "owner", "GET", path+"/poll", nil)
 		h.want(404, "project.unknown", "stranger", "GET", path+"/poll", nil)
+	})
+}
+
+// Two offices erase what somebody without an account wrote behind a bad mark, and the project says so from then on.
+func TestWordsErasedOverHTTP(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		for login, role := range map[string]engine.Role{"chief": engine.Admin, "guard": engine.Security} {
+			h.person(login, "某"+login, role, "dw")
+		}
+		p := h.feedback()
+		path := "/api/v1/projects/" + p.ID
+		var s survey
+		h.want(200, "", "supervisor", "POST", path+"/poll", map[string]any{"closes": "2026-10-09"}, "If-Match", p.etag()).into(t, &s)
+		if err := h.engine.Cast(t.Context(), strings.TrimPrefix(s.Link, "/r/"), strings.Repeat("d", 22), 1, "灯不亮，电话 13800138000"); err != nil {
+			t.Fatal(err)
+		}
+		h.want(200, `"text":"灯不亮，电话 13800138000"`, "owner", "GET", path, nil)
+		h.want(200, `"erasure":{"state":"none"}`, "owner", "GET", path, nil)
+		if a := h.want(200, `"sealed":"`, "owner", "GET", path+"/entries", nil); strings.Contains(a.body, "13800138000") {
+			t.Error("the number stands in the trail")
+		}
+		h.reread(&p)
+		erasure := path + "/objections/" + objection(t, &p) + "/erasure"
+		note := map[string]any{"note": "本人来电要求"}
+		h.want(403, "act.role", "leader", "POST", erasure, note, "If-Match", p.etag())
+		h.want(422, "erase.names_person", "chief", "POST", erasure, map[string]any{"note": "删除 13800138000"}, "If-Match", p.etag())
+		h.want(200, `"state":"asked"`, "chief", "POST", erasure, note, "If-Match", p.etag())
+		h.reread(&p)
+		h.want(200, `"state":"none"`, "guard", "DELETE", erasure, nil, "If-Match", p.etag())
+		h.reread(&p)
+		h.want(200, `"office":{"id":"admin"`, "chief", "POST", erasure, note, "If-Match", p.etag())
+		h.reread(&p)
+		h.want(403, "erase.own_request", "chief", "POST", erasure+"/approval", nil, "If-Match", p.etag())
+		h.want(200, `"text":""`, "guard", "POST", erasure+"/approval", nil, "If-Match", p.etag())
+		h.want(200, `"state":"done"`, "owner", "GET", path, nil)
+		if r, err := h.db.Verify(t.Context(), storage.VerifyOptions{}); err != nil || !r.Intact() || len(r.Erased) != 1 {
+			t.Errorf("verify: %+v, %v", r, err)
+		}
 	})
 }
 

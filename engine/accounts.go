@@ -111,7 +111,7 @@ func (e *Engine) MayGrant(who Actor, u User, at Unit, role Role) error {
 
 // MayRevoke tells why a person may not take a role at a unit from somebody, nil if they may. Asking leaves no entry.
 func (e *Engine) MayRevoke(who Actor, u User, at Unit) error {
-	if err := e.only(who, Security); err != nil {
+	if err := only(who, Security); err != nil {
 		return err
 	}
 	return grantsAt(who, u, at)
@@ -228,7 +228,7 @@ func (e *Engine) Manages(ctx context.Context, who Actor, u User, what string) er
 // MayManage tells why a person may not close, reset or hand over somebody's account, nil if they may. Asking leaves no
 // entry.
 func (e *Engine) MayManage(ctx context.Context, who Actor, u User) error {
-	if err := e.only(who, Admin); err != nil {
+	if err := only(who, Admin); err != nil {
 		return err
 	}
 	return e.manages(ctx, who, u)
@@ -282,7 +282,7 @@ func conflict(err error) error {
 }
 
 // only lets the operator through, and whoever holds the role at some unit.
-func (e *Engine) only(who Actor, role Role) error {
+func only(who Actor, role Role) error {
 	if who.system || slices.ContainsFunc(who.Grants, func(g Grant) bool { return g.Role == role }) {
 		return nil
 	}
@@ -292,7 +292,7 @@ func (e *Engine) only(who Actor, role Role) error {
 // requires is only for a change; another's attempt at it is recorded. The role is the one that the policy's row for the
 // action says; an action without a row is refused.
 func (e *Engine) requires(ctx context.Context, who Actor, role Role, what string) error {
-	err := e.only(who, role)
+	err := only(who, role)
 	if officePolicy[what] != role {
 		err = denied("act.no_row", "action", what)
 	}

@@ -29,7 +29,7 @@ const webhookKeyPrefix = "whsec_"
 
 // Channels lists the channels at units where the actor is administrator.
 func (e *Engine) Channels(ctx context.Context, who Actor) ([]Channel, error) {
-	if err := e.only(who, Admin); err != nil {
+	if err := only(who, Admin); err != nil {
 		return nil, err
 	}
 	all, err := e.Store.Channels(ctx)

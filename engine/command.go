@@ -413,25 +413,27 @@ func (x Object) apply(c *Case, p *Project) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	return c.object(p, as, words)
+	_, out, err := c.object(p, as, Objection{Text: words})
+	return out, err
 }
 
 // answerDays is within how many working days an objection is to be answered.
 const answerDays = 5
 
-// object puts an objection on the project.
-func (c *Case) object(p *Project, as authority, words string) (outcome, error) {
+// object puts an objection with what was said on the project, and returns its id.
+func (c *Case) object(p *Project, as authority, o Objection) (string, outcome, error) {
 	if len(p.Objections) >= maxObjections {
-		return outcome{}, invalid("text", "objection.too_many", "limit", maxObjections)
+		return "", outcome{}, invalid("text", "objection.too_many", "limit", maxObjections)
 	}
 	if p.Objections == nil {
 		p.Objections = map[string]Objection{}
 	}
 	p.Serial++
 	id := fmt.Sprintf("o%d", p.Serial)
-	due, _ := c.Calendar.AddWorkdays(c.today(), answerDays)
-	p.Objections[id] = Objection{Text: words, By: c.Who.ID, At: c.Now, Due: due}
-	return outcome{action: "object", as: as, data: map[string]any{"objection": id},
+	o.Due, _ = c.Calendar.AddWorkdays(c.today(), answerDays)
+	o.By, o.At = c.Who.ID, c.Now
+	p.Objections[id] = o
+	return id, outcome{action: "object", as: as, data: map[string]any{"objection": id},
 		owed: []Reminder{{Kind: "object", Role: Owner}, {Kind: "object", Role: Supervisor}}}, nil
 }
 

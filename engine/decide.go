@@ -31,6 +31,8 @@ type outcome struct {
 	data     map[string]any // what the entry says beyond the state: numbers of a report, a file's digest
 	evidence []Evidence
 	owed     []Reminder // without ids
+	remark   *Remark    // words that stand in no entry
+	forget   string     // the objection whose words are erased
 }
 
 // decide is the engine's heart and pure: it answers what the project becomes if the case's actor does cmd now,
@@ -101,7 +103,7 @@ func (v *verdict) seal() (Change, error) {
 		Seq: next.Version, Prev: p.Head, From: string(out.from), To: string(out.to), Version: next.Version,
 		Note: out.note, Data: state(data), Definition: next.Definition, Request: c.Who.request(),
 	}
-	change := Change{Base: p.Version, Entry: entry, Evidence: out.evidence, Key: c.Who.Key,
+	change := Change{Base: p.Version, Entry: entry, Evidence: out.evidence, Remark: out.remark, Forget: out.forget, Key: c.Who.Key,
 		Guard: Guard{Actor: c.Who.ID, Version: c.Who.Version, Unit: next.UnitID, Path: next.UnitPath}}
 	if change.Bytes, err = entry.Bytes(); err != nil {
 		if errors.Is(err, audit.ErrTooLarge) {

@@ -219,6 +219,9 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 		}
 		return p, e.commitError(ctx, who, id, base, err)
 	}
+	if change.Forget != "" {
+		e.scrub(ctx)
+	}
 	return change.Project, nil
 }
 

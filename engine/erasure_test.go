@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bihuan/engine"
+	"bihuan/engine/audit/bundle"
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
 )
@@ -347,5 +348,127 @@ func TestErasureByHand(t *testing.T) {
 		findings("named again", 1)
 		h.exec("UPDATE users SET name = '', salt = " + salt + " WHERE id = '" + her + "'")
 		findings("its opening kept elsewhere and put back", 1)
+	})
+}
+
+// The words of somebody without an account stand in no entry. Two offices erase them as they do a closed account, and
+// nothing of them is left; verification says who did it, and finds what was done to them by hand.
+func TestEraseWords(t *testing.T) {
+	t.Parallel()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		h := settle(t, db, "2026-09-24 09:00")
+		ctx := t.Context()
+		const number, words = "13800138000", "灯还不亮，请打 13800138000 找我"
+		p := h.inFeedback()
+		h.does("leader", &p, engine.Object{Text: "还有两盏不亮"})
+		p, token, err := h.e.OpenPoll(ctx, h.people["supervisor"], p.ID, p.Version, day("2026-09-30"))
+		if err == nil {
+			err = h.e.Cast(ctx, token, device(1), 1, words)
+		}
+		if err == nil {
+			p, err = db.Project(ctx, p.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, own := "o3", "o2" // m1 was the first number
+		if o := p.Objections[theirs]; o.Sealed == "" || o.Text != "" || p.Objections[own].Sealed != "" {
+			t.Fatalf("objections %+v", p.Objections)
+		}
+		says := func(want string) {
+			t.Helper()
+			got, err := h.e.Words(ctx, &p)
+			if err != nil || got[theirs] != want || got[own] != "还有两盏不亮" {
+				t.Errorf("the objections say %q (%v), want %q", got, err, want)
+			}
+		}
+		says(words)
+		if got := traces(t, db, number); !slices.Equal(slices.DeleteFunc(got, func(s string) bool { return strings.HasPrefix(s, "file ") }), []string{"remarks.text " + number, "votes.comment " + number}) {
+			t.Errorf("the number stands in %v", got)
+		}
+		h.intact()
+		check := func(what string, findings int) storage.Report {
+			t.Helper()
+			r, err := db.Verify(ctx, storage.VerifyOptions{})
+			if err != nil || len(r.Findings) != findings {
+				t.Errorf("%s: found %+v (%v), want %d", what, r.Findings, err, findings)
+			}
+			for _, f := range r.Findings {
+				if f.Check != storage.CheckCommitment || f.Subject != p.Subject() {
+					t.Errorf("%s: %+v", what, f)
+				}
+			}
+			return r
+		}
+		h.exec("UPDATE remarks SET text = '灯都亮了'")
+		check("edited", 1)
+		h.exec("UPDATE remarks SET text = '" + words + "'")
+		if r := check("put back", 0); r.Erased != nil {
+			t.Errorf("erased: %+v", r.Erased)
+		}
+
+		do := func(who engine.Actor, step, of, note string) error {
+			q, err := h.e.Do(ctx, who, p.ID, p.Version, engine.EraseWords{Objection: of, Step: step, Note: note})
+			if err == nil {
+				p = q
+			}
+			return err
+		}
+		why := "本人来电要求"
+		for _, who := range []string{"owner", "supervisor", "leader", "inspector"} {
+			wantKind(t, who, do(h.acts(who), "ask_erasure", theirs, why), engine.Denied, "act.role")
+			wantKind(t, who, do(h.acts(who), "erase", theirs, ""), engine.Denied, "act.role")
+		}
+		admin, security := h.acts("admin"), h.acts("security")
+		wantKind(t, "no such step", do(admin, "forget", theirs, why), engine.Denied, "act.no_row")
+		wantKind(t, "no such objection", do(admin, "ask_erasure", "o9", why), engine.NotFound, "objection.unknown")
+		wantKind(t, "of somebody with an account", do(admin, "ask_erasure", own, why), engine.Blocked, "erase.in_trail")
+		wantKind(t, "not asked", do(admin, "erase", theirs, ""), engine.Blocked, "erase.not_asked")
+		wantKind(t, "the number in the reason", do(admin, "ask_erasure", theirs, "电话 "+number+" 本人要求"), engine.Invalid, "erase.names_person")
+		wantKind(t, "the words in the reason", do(admin, "ask_erasure", theirs, "删除："+words), engine.Invalid, "erase.names_person")
+		if err := do(engine.Operator(), "ask_erasure", theirs, why); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "the command line", do(engine.Operator(), "erase", theirs, ""), engine.Denied, "erase.operator")
+		if err := do(admin, "end_erasure", theirs, ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := do(admin, "ask_erasure", theirs, why); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "asked twice", do(security, "ask_erasure", theirs, why), engine.Conflict, "erase.asked")
+		wantKind(t, "one's own request", do(admin, "erase", theirs, ""), engine.Denied, "erase.own_request")
+		wantKind(t, "the same office", do(h.acts("branchadmin"), "erase", theirs, ""), engine.Denied, "erase.other_office")
+		says(words)
+		if err := do(security, "erase", theirs, ""); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, "again", do(security, "ask_erasure", theirs, why), engine.Blocked, "erase.done")
+		says("")
+		if left := traces(t, db, number, "灯还不亮"); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+		h.intact()
+		r := check("erased", 0)
+		if len(r.Erased) != 1 || r.Erased[0].What() != p.Subject()+" "+theirs || r.Erased[0].By != string(security.ID) || !r.Erased[0].At.Equal(*p.Objections[theirs].Erasure.DoneAt) {
+			t.Errorf("redacted by %+v", r.Erased)
+		}
+		var b bytes.Buffer
+		if _, err := db.Export(ctx, &b, storage.ExportOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		out, err := bundle.Verify(bytes.NewReader(b.Bytes()), int64(b.Len()), bundle.Options{})
+		if err != nil || len(out.Findings) != 0 || !slices.Equal(out.Erased, r.Erased) {
+			t.Errorf("the bundle: %+v, %+v (%v)", out.Findings, out.Erased, err)
+		}
+		// It can be answered still, and what comes back is found.
+		h.does("supervisor", &p, engine.Answer{ID: theirs, Text: "已经更换"})
+		check("answered", 0)
+		salt := "x'00112233445566778899aabbccddeeff', x'" + strings.Repeat("00", 32) + "'"
+		if db.Backend() == storage.Postgres {
+			salt = strings.ReplaceAll(salt, "x'", `'\x`)
+		}
+		h.exec("INSERT INTO remarks (project_id, id, poll, salt, device, text) VALUES ('" + string(p.ID) + "', '" + theirs + "', '" + string(p.ID) + "', " + salt + ", '灯不亮')")
+		check("come back", 1)
 	})
 }

@@ -186,7 +186,7 @@ func (e *Engine) proofs(ctx context.Context, p *Project, ids []string) ([]MarkPr
 	return out, nil
 }
 
-// looked completes commands that name evidence by its ids.
+// looked completes commands with what is not on the project: the evidence that they name by its ids, words kept apart.
 func (e *Engine) looked(ctx context.Context, p *Project, cmd Command) (Command, error) {
 	var err error
 	switch x := cmd.(type) {
@@ -208,6 +208,10 @@ func (e *Engine) looked(ctx context.Context, p *Project, cmd Command) (Command, 
 		if KindOf(err) == Invalid { // said once it is clear that they may find anything at all
 			x.unknown, err = err, nil
 		}
+		return x, err
+	case EraseWords:
+		words, err := e.Words(ctx, p)
+		x.words = words[x.Objection]
 		return x, err
 	}
 	return cmd, nil

@@ -51,6 +51,8 @@ type Ballots interface {
 	VoteOf(ctx context.Context, poll string, device []byte) (Vote, error)
 	// Tally counts the votes of a poll.
 	Tally(ctx context.Context, poll string) (Survey, error)
+	// Remarks returns the words of a project's objections that are kept apart from the trail.
+	Remarks(ctx context.Context, project ProjectID) ([]Remark, error)
 }
 
 // openPoll opens a poll, or gives an open one another link.
@@ -116,15 +118,19 @@ func (c *Case) count(p *Project, tally Survey, data map[string]any) outcome {
 	return outcome{action: "count_poll", data: data, owed: []Reminder{{Kind: "survey", Role: Owner}, {Kind: "survey", Role: Supervisor}}}
 }
 
-// complain files the words behind a bad mark as an objection of somebody without a name.
-type complain struct{ text string }
+// complain files the words behind a bad mark as an objection of somebody without a name. The words themselves stay apart
+// from the trail.
+type complain struct{ words Remark }
 
 func (x complain) apply(c *Case, p *Project) (outcome, error) {
 	stage, _ := c.Workflow.Stage(p.Stage)
 	if !has(stage.Acts, ActObject) {
 		return outcome{}, blocked("act.stage", "stage", c.Workflow.StageName(p.Stage))
 	}
-	return c.object(p, authority{}, x.text)
+	id, out, err := c.object(p, authority{}, Objection{Sealed: x.words.Commitment()})
+	x.words.ProjectID, x.words.ID = p.ID, id
+	out.remark = &x.words
+	return out, err
 }
 
 // OpenPoll opens a poll behind a new link and returns the link's token, which is kept nowhere. If one is open already
@@ -207,7 +213,7 @@ func (e *Engine) Cast(ctx context.Context, token, device string, level int, comm
 		return err
 	}
 	if complains && (before.Comment == "" || before.Level > 2) {
-		e.objectFor(ctx, p.ID, comment)
+		e.objectFor(ctx, p.ID, v)
 	}
 	return nil
 }
@@ -218,8 +224,9 @@ const maxComment = 200
 // objectFor files an objection. The vote has been counted by then, so that whoever hung up is heard all the same; what
 // stands in the way of the objection, such as that there are too many of them, is logged and the remark stays with the
 // vote.
-func (e *Engine) objectFor(ctx context.Context, id ProjectID, words string) {
+func (e *Engine) objectFor(ctx context.Context, id ProjectID, v Vote) {
 	ctx = context.WithoutCancel(ctx)
+	words := Remark{Poll: v.Poll, Device: v.Device, Salt: audit.NewSalt(), Text: v.Comment}
 	var err error
 	for range 5 {
 		var p Project

@@ -189,7 +189,9 @@ func (s *Survey) Votes() int {
 
 // Objection is a complaint of the people served, and its answer.
 type Objection struct {
-	Text       string        `json:"text"`
+	Text       string        `json:"text,omitempty"`
+	Sealed     string        `json:"sealed,omitempty"`  // instead of Text: commitment to the words of somebody without an account; see Remark
+	Erasure    *Erasure      `json:"erasure,omitempty"` // of those words
 	By         UserID        `json:"by"`
 	At         time.Time     `json:"at"`
 	Due        calendar.Date `json:"due,omitzero"` // last day to answer

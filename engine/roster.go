@@ -181,7 +181,7 @@ func (e *Engine) enrol(ctx context.Context, who Actor, records []Record, out *En
 // The operator does both. With dry nothing is written.
 func (e *Engine) EnrolPeople(ctx context.Context, who Actor, rows []PersonRow, source map[string]any, dry bool) (Enrolled, error) {
 	x := enrolment{e: e, who: who, source: source, users: map[string]*enrolled{}}
-	x.accounts, x.roles = e.only(who, Admin) == nil, e.only(who, Security) == nil
+	x.accounts, x.roles = only(who, Admin) == nil, only(who, Security) == nil
 	if !x.accounts && !x.roles {
 		return x.out, e.deny(ctx, who, "import_people", "", denied("act.role", "roles", roleNameList{Admin, Security}))
 	}

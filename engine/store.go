@@ -32,6 +32,8 @@ type Change struct {
 	Bytes     []byte // the entry's exact bytes; Project.Head is their hash
 	Evidence  []Evidence
 	Reminders []Reminder
+	Remark    *Remark         // what opens a commitment of Entry
+	Forget    string          // the objection of the project whose Remark goes away, and the words in the vote that it came with
 	Key       *IdempotencyKey // stored in the same transaction, so that a repeated request finds it
 	Guard     Guard
 }

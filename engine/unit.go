@@ -167,7 +167,7 @@ func (e *Engine) Unit(ctx context.Context, idOrCode string) (Unit, error) {
 
 // MayChangeUnit tells why a person may not rename, move, close or add to a unit, nil if they may. Asking leaves no entry.
 func (e *Engine) MayChangeUnit(who Actor, u Unit) error {
-	if err := e.only(who, Admin); err != nil {
+	if err := only(who, Admin); err != nil {
 		return err
 	}
 	if _, ok := who.Has(Admin, u.Path); !ok && !who.system {

@@ -72,7 +72,7 @@ func TestExport(t *testing.T) {
 			want bundle.Checked
 		}{
 			{"everything", storage.ExportOptions{}, bundle.Checked{Entries: whole.Entries, Subjects: whole.Subjects, States: whole.Projects + whole.Units + whole.Users + whole.Tokens,
-				Leaves: whole.Entries, Checkpoints: whole.Checkpoints + 1, Known: 1, Evidence: 1, Commitments: 1, Definitions: 1}},
+				Leaves: whole.Entries, Checkpoints: whole.Checkpoints + 1, Known: 1, Evidence: 1, Commitments: 2, Definitions: 1}},
 			{"one project", storage.ExportOptions{Project: x.p.ID, Known: []merkle.Checkpoint{point}},
 				bundle.Checked{Entries: x.p.Version, Subjects: 1, States: 1, Proofs: x.p.Version, Checkpoints: 1, Known: 1, Evidence: 1}},
 			{"one unit", storage.ExportOptions{Unit: x.unit.ID, Known: []merkle.Checkpoint{point}},
@@ -197,6 +197,9 @@ func TestBundleFlips(t *testing.T) {
 	}
 	whole := x.export(storage.ExportOptions{})
 	for name, bad := range map[string][]byte{
+		"swapped words of the public": edited(t, whole, "openings.ndjson", func(b []byte) []byte {
+			return []byte(strings.Replace(string(b), "灯不亮", "灯很亮", 1))
+		}),
 		"an entry less": edited(t, whole, "entries.ndjson", func(b []byte) []byte { return b[bytes.IndexByte(b, '\n')+1:] }),
 		"an edited entry": edited(t, whole, "entries.ndjson", func(b []byte) []byte {
 			return []byte(strings.Replace(string(b), `"progress":20`, `"progress":95`, 1))

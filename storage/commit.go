@@ -43,7 +43,7 @@ type row struct {
 type shape struct {
 	create              bool
 	evidence, reminders int
-	key                 bool
+	remark, forget, key bool
 }
 
 // Commit writes changes in one transaction and answers for each; see engine.Store. An error of ctx leaves open
@@ -103,10 +103,18 @@ func prepare(c *engine.Change) (*change, error) {
 	for i := range c.Reminders {
 		add(&reminders, insertReminder, &c.Reminders[i])
 	}
+	if c.Remark != nil {
+		add(&remarks, insertRemark, c.Remark)
+	}
+	if c.Forget != "" {
+		for _, text := range forgetRemark {
+			out.rows = append(out.rows, row{text, []any{out.project, c.Forget}})
+		}
+	}
 	if k := c.Key; k != nil {
 		add(&keys, insertKey, &keyRow{ActorID: k.Actor, Key: k.Key, Request: k.Request, ProjectID: p.ID, CreatedAt: c.Entry.At})
 	}
-	out.shape = shape{out.create, len(c.Evidence), len(c.Reminders), c.Key != nil}
+	out.shape = shape{out.create, len(c.Evidence), len(c.Reminders), c.Remark != nil, c.Forget != "", c.Key != nil}
 	return out, err
 }
 
@@ -125,6 +133,7 @@ var (
 	insertEntry    = entries.insert()
 	insertEvidence = evidence.insert()
 	insertReminder = reminders.insert()
+	insertRemark   = remarks.insert()
 	insertKey      = keys.insert()
 )
 
@@ -296,16 +305,25 @@ func (s shape) statement() string {
 		b.WriteString("WITH p AS (" + projectUpdate.update() + " AND " + guarded + " RETURNING id)")
 	}
 	n := 0
-	add := func(t *table) {
-		b.WriteString(", r" + strconv.Itoa(n) + " AS (" + t.insertFrom("p") + ")")
+	with := func(text string) {
+		b.WriteString(", r" + strconv.Itoa(n) + " AS (" + text + ")")
 		n++
 	}
+	add := func(t *table) { with(t.insertFrom("p")) }
 	add(&entries)
 	for range s.evidence {
 		add(&evidence)
 	}
 	for range s.reminders {
 		add(&reminders)
+	}
+	if s.remark {
+		add(&remarks)
+	}
+	if s.forget {
+		for _, text := range forgetRemark {
+			with(text + " AND EXISTS (SELECT 1 FROM p)")
+		}
 	}
 	if s.key {
 		add(&keys)

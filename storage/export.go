@@ -360,7 +360,18 @@ func (x *exporter) openings() error {
 			return err
 		}
 	}
-	return nil
+	for after := []any{"00000000-0000-0000-0000-000000000000", ""}; ; {
+		var list []engine.Remark
+		if err := x.tx.Raw("SELECT "+remarks.quoted("")+" FROM remarks WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT 1000", after...).Scan(&list).Error; err != nil || len(list) == 0 {
+			return err
+		}
+		for _, r := range list {
+			if err := x.out.Opening(bundle.Opening{Subject: engine.SubjectProject + "/" + string(r.ProjectID), Of: r.ID, Salt: r.Salt, Value: r.Text}); err != nil {
+				return err
+			}
+			after = []any{string(r.ProjectID), r.ID}
+		}
+	}
 }
 
 func (x *exporter) definitions() error {

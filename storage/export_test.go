@@ -18,7 +18,7 @@ func Columns(backend string) map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for _, t := range []table{projects, evidence, reminders, units, users, tokens, delegations, definitions, kinds, entries, keys, days,
 		savedViews, channels, settings, wordings, notices, deliveries, deliveryItems, archived, archivedItems, tableOf(&cursorRow{}),
-		lists, needs, tallies, tallyYears, sourceMappings, sheetVersions, votes, tableOf(&subjectRow{}), tableOf(&counterRow{}), tableOf(&leafRow{}), logNodes, checkpoints} {
+		lists, needs, tallies, tallyYears, sourceMappings, sheetVersions, votes, remarks, tableOf(&subjectRow{}), tableOf(&counterRow{}), tableOf(&leafRow{}), logNodes, checkpoints} {
 		out[t.name] = map[string]bool{}
 		for i, c := range t.columns {
 			out[t.name][c] = t.emptyIs[c] || nullable(t.fields[i])
@@ -26,7 +26,7 @@ func Columns(backend string) map[string]map[string]bool {
 	}
 	// What a chain always has is required though a digest can be none.
 	for _, c := range [][2]string{{"projects", "head"}, {"entries", "hash"}, {"evidence", "sha256"}, {"idempotency", "request"}, {"subjects", "head"}, {"calendar_days", "date"},
-		{"votes", "device"}, {"log_leaves", "hash"}, {"log_nodes", "hash"}, {"lists", "period_from"}, {"lists", "period_to"}, {"sheet_versions", "in_force"}, {"tallies", "categories"}, {"tallies", "enter"}} {
+		{"votes", "device"}, {"remarks", "device"}, {"remarks", "salt"}, {"log_leaves", "hash"}, {"log_nodes", "hash"}, {"lists", "period_from"}, {"lists", "period_to"}, {"sheet_versions", "in_force"}, {"tallies", "categories"}, {"tallies", "enter"}} {
 		out[c[0]][c[1]] = false
 	}
 	if backend == Postgres {

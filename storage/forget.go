@@ -50,7 +50,7 @@ func (db *DB) Scrub(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tables := "users, sign_in_failures"
+	tables := "users, sign_in_failures, remarks, votes"
 	for _, p := range personal {
 		tables += ", " + p.table
 	}

@@ -209,7 +209,7 @@ func (x *vault) resign(from int64) {
 // backup remembers everything that the database holds about the trail and its rows, and returns what puts it back.
 func (x *vault) backup() (restore func()) {
 	x.t.Helper()
-	tables := []string{"units", "users", "tokens", "definitions", "subjects", "projects", "entries", "evidence", "log_leaves", "log_nodes", "checkpoints"}
+	tables := []string{"units", "users", "tokens", "definitions", "subjects", "projects", "entries", "evidence", "remarks", "log_leaves", "log_nodes", "checkpoints"}
 	for _, table := range tables {
 		x.exec("CREATE TABLE backup_" + table + " AS SELECT * FROM " + table)
 	}
@@ -249,7 +249,7 @@ func TestTamperMatrix(t *testing.T) {
 		}, without: true, with: true},
 		{name: "delete a whole project", attack: func(x *vault) {
 			x.exec(fmt.Sprintf("DELETE FROM log_leaves WHERE entry_id IN (SELECT id FROM entries WHERE subject = '%s')", x.p.Subject()))
-			for _, table := range []string{"evidence WHERE project_id = '" + string(x.p.ID) + "'", "entries WHERE subject = '" + x.p.Subject() + "'", "projects WHERE id = '" + string(x.p.ID) + "'"} {
+			for _, table := range []string{"remarks WHERE project_id = '" + string(x.p.ID) + "'", "evidence WHERE project_id = '" + string(x.p.ID) + "'", "entries WHERE subject = '" + x.p.Subject() + "'", "projects WHERE id = '" + string(x.p.ID) + "'"} {
 				x.exec("DELETE FROM " + table)
 			}
 		}, without: true, with: true},
@@ -283,6 +283,10 @@ func TestTamperMatrix(t *testing.T) {
 		{name: "swap evidence", attack: func(x *vault) {
 			x.must(os.WriteFile(filepath.Join(x.files, x.evidence.SHA256.String()), []byte("another picture"), 0o600))
 		}, without: true, with: true},
+		{name: "swap the words of the public", attack: func(x *vault) {
+			x.exec("UPDATE remarks SET text = '灯都亮了', salt = " + x.literal(audit.NewSalt()))
+		}, without: true, with: true},
+		{name: "do away with the words of the public", attack: func(x *vault) { x.exec("DELETE FROM remarks") }, without: true, with: true},
 		{name: "roll back to a backup", prepare: func(x *vault) func() { return x.backup() }, without: false, with: true},
 		{name: "re-sign with a stolen key", attack: func(x *vault) { x.forge(x.p, 2, progress); x.fixRow(x.p); x.resign(1) }, without: false, with: true},
 		{name: "rewrite what is younger than the outside copy", attack: func(x *vault) {
@@ -365,7 +369,7 @@ func TestByteFlips(t *testing.T) {
 		columns := []struct{ table, key, column string }{
 			{"entries", "id", "bytes"}, {"entries", "id", "hash"}, {"entries", "id", "prev"},
 			{"log_leaves", "idx", "hash"}, {"log_nodes", "n", "hash"}, {"checkpoints", "n", "note"},
-			{"users", "id", "salt"}, {"definitions", "digest", "source"}, {"projects", "id", "head"}, {"subjects", "subject", "head"}, {"evidence", "id", "sha256"},
+			{"users", "id", "salt"}, {"remarks", "id", "salt"}, {"definitions", "digest", "source"}, {"projects", "id", "head"}, {"subjects", "subject", "head"}, {"evidence", "id", "sha256"},
 		}
 		type cell struct {
 			table, key, column, id string
@@ -444,7 +448,7 @@ func (x *vault) located(r storage.Report, table, id string) bool {
 		subject = "project/" + id
 	case "subjects":
 		subject = id
-	case "evidence":
+	case "evidence", "remarks":
 		subject = x.p.Subject()
 	}
 	return slices.ContainsFunc(r.Findings, func(f audit.Finding) bool {

@@ -22,7 +22,7 @@ import (
 
 // What a finding is about, beside the checks of package audit.
 const (
-	CheckCommitment = "commitment" // a user's login and name are not what the trail was promised
+	CheckCommitment = "commitment" // a user's login and name, or the words of an objection, are not what the trail was promised
 	CheckEvidence   = "evidence"   // a row of evidence is not what its entry says, or one of the two is missing
 	CheckDefinition = "definition" // a definition's source is not what was published
 	CheckOrphan     = "orphan"     // a row that no entry explains, or entries whose row is gone
@@ -89,6 +89,7 @@ type Report struct {
 	Checked  Checked         `json:"checked"`
 	Findings []audit.Finding `json:"findings"`
 	More     int             `json:"more"`                     // findings that are not listed
+	Erased   []audit.Erased  `json:"erased,omitempty"`         // what nobody can read any more, and who did it: no finding
 	Oldest   *time.Time      `json:"unsealed_since,omitempty"` // time of the oldest entry that is not in the log yet
 	Lost     []Lost          `json:"lost,omitempty"`           // what a declared restore lost: no finding
 	Doubts   []merkle.Doubt  `json:"doubts,omitempty"`         // what was kept outside, and not believed: no finding
@@ -152,6 +153,7 @@ type verifier struct {
 	counts   stream[engine.TallyYear]
 	heads    stream[subjectRow]
 	evidence stream[engine.Evidence]
+	remarks  stream[engine.Remark]
 
 	log       logVerifier
 	files     map[audit.Digest]bool // read already
@@ -194,6 +196,10 @@ func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 		after: []any{least, least}, size: size,
 		subject: func(e *engine.Evidence) string { return engine.SubjectProject + "/" + string(e.ProjectID) },
 		next:    func(e *engine.Evidence) []any { return []any{string(e.ProjectID), e.ID} }}
+	v.remarks = stream[engine.Remark]{tx: tx, turn: &v.turn, query: "SELECT " + remarks.quoted("") + " FROM remarks WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT " + strconv.Itoa(size),
+		after: []any{least, ""}, size: size,
+		subject: func(r *engine.Remark) string { return engine.SubjectProject + "/" + string(r.ProjectID) },
+		next:    func(r *engine.Remark) []any { return []any{string(r.ProjectID), r.ID} }}
 	if opt.Project != "" {
 		v.narrow(opt.Project)
 	}
@@ -206,6 +212,8 @@ func (v *verifier) narrow(id engine.ProjectID) {
 	v.projects.only, v.projects.size = []any{string(id)}, 2
 	v.evidence.query = strings.Replace(v.evidence.query, " ORDER BY", " AND project_id = ? ORDER BY", 1)
 	v.evidence.only = []any{string(id)}
+	v.remarks.query = strings.Replace(v.remarks.query, " ORDER BY", " AND project_id = ? ORDER BY", 1)
+	v.remarks.only = []any{string(id)}
 	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.lists.done, v.needs.done, v.sheets.done, v.kinds.done, v.tallies.done, v.counts.done, v.heads.done = true, true, true, true, true, true, true, true, true, true, true
 }
 
@@ -349,6 +357,9 @@ func (v *verifier) entry(p *placedEntry) error {
 	v.place(e, p.idx, p.leaf, v.chain.Hashed())
 	if err == nil { // if not, that was found
 		v.promises(strings.HasPrefix(e.Subject, engine.SubjectWorkflow+"/"), &parsed)
+		if x := parsed.Erased(); x != nil && len(v.report.Erased) < v.opt.Findings {
+			v.report.Erased = append(v.report.Erased, *x)
+		}
 	}
 	return nil
 }

@@ -108,7 +108,44 @@ func (v *verifier) closeProject(c *audit.Chain, subject string) error {
 	}
 	v.report.Checked.Projects++
 	v.found(c.Close(p.Head, p.Version, p.State())...)
-	return v.closeEvidence(subject)
+	return errors.Join(v.closeEvidence(subject), v.closeRemarks(subject, p))
+}
+
+// closeRemarks opens what the trail holds of the words of people without an account: what was not erased must be there,
+// and nothing else.
+func (v *verifier) closeRemarks(subject string, p *engine.Project) error {
+	kept := map[string]bool{}
+	for {
+		r, err := v.remarks.until(subject, v.loneRemark)
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			break
+		}
+		o := p.Objections[r.ID]
+		switch kept[r.ID] = true; {
+		case o.Sealed == "":
+			v.loneRemark(r)
+		case o.Erased():
+			v.note(subject, CheckCommitment, "the words of objection %s are there, and were erased", r.ID)
+		case r.Commitment() != o.Sealed:
+			v.note(subject, CheckCommitment, "the words of objection %s are not those that were committed to", r.ID)
+		}
+	}
+	for id, o := range p.Objections {
+		switch {
+		case o.Sealed == "":
+		case o.Erased():
+			v.report.Checked.Erased++
+		default:
+			v.report.Checked.Commitments++
+			if !kept[id] {
+				v.note(subject, CheckCommitment, "the words of objection %s are gone, and no entry tells that they were erased", id)
+			}
+		}
+	}
+	return nil
 }
 
 // closeEvidence compares a project's rows of evidence with what its entries say was added.
@@ -211,6 +248,10 @@ func (v *verifier) loneEvidence(e *engine.Evidence) {
 	v.note(engine.SubjectProject+"/"+string(e.ProjectID), CheckEvidence, "no entry tells of evidence %s", e.ID)
 }
 
+func (v *verifier) loneRemark(r *engine.Remark) {
+	v.note(engine.SubjectProject+"/"+string(r.ProjectID), CheckCommitment, "no entry tells of words of objection %s", r.ID)
+}
+
 // rest looks at the rows behind the last subject of their kind.
 func (v *verifier) rest() error {
 	if _, err := v.projects.until("", v.loneProject); err != nil {
@@ -250,7 +291,8 @@ func (v *verifier) rest() error {
 		return err
 	}
 	_, err := v.evidence.until("", v.loneEvidence)
-	return err
+	_, remarkErr := v.remarks.until("", v.loneRemark)
+	return errors.Join(err, remarkErr)
 }
 
 // definitions compares every published definition with what the trail says was published.

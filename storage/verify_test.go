@@ -21,6 +21,7 @@ type trail struct {
 	user       engine.User
 	p, q       engine.Project
 	evidence   engine.Evidence
+	remark     engine.Remark // of somebody without an account
 	definition engine.Definition
 	token      engine.Token
 }
@@ -35,7 +36,12 @@ func newTrail(t *testing.T, db *storage.DB) *trail {
 	x.p = w.update(x.p, func(p *engine.Project) { p.Title, p.Progress = "二", 20 })
 	x.evidence = engine.Evidence{ID: newID(), ProjectID: x.p.ID, Name: "照片.jpg", Type: "image/jpeg", Size: 9,
 		SHA256: audit.HashContent([]byte("x")), By: x.user.ID, At: w.tick()}
-	c := w.next(x.p, func(p *engine.Project) { p.EvidenceCount++ })
+	x.remark = engine.Remark{ProjectID: x.p.ID, ID: "o1", Poll: newID(), Device: make([]byte, 32), Salt: audit.NewSalt(), Text: "灯不亮，请打 13800138000"}
+	c := w.next(x.p, func(p *engine.Project) {
+		p.EvidenceCount++
+		p.Objections = map[string]engine.Objection{"o1": {Sealed: x.remark.Commitment(), By: "public", At: w.now}}
+	})
+	c.Remark = &x.remark
 	var data map[string]any
 	w.must(json.Unmarshal(c.Entry.Data, &data))
 	data["evidence"] = x.evidence
@@ -98,7 +104,7 @@ func verify(t *testing.T, db *storage.DB, batch int) storage.Report {
 func TestVerifyIntact(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		x := newTrail(t, db)
-		want := storage.Checked{Unsealed: 12, Subjects: 8, Entries: 12, Projects: 2, Units: 2, Users: 1, Tokens: 1, Commitments: 1, Evidence: 1, Definitions: 1}
+		want := storage.Checked{Unsealed: 12, Subjects: 8, Entries: 12, Projects: 2, Units: 2, Users: 1, Tokens: 1, Commitments: 2, Evidence: 1, Definitions: 1}
 		for _, batch := range []int{0, 1, 3} { // chains that end with a batch, and ones that go across several
 			r := verify(t, db, batch)
 			if !r.Intact() {
@@ -110,7 +116,7 @@ func TestVerifyIntact(t *testing.T) {
 			x.alone(r)
 		}
 		one, err := db.Verify(t.Context(), storage.VerifyOptions{Project: x.p.ID})
-		if want := (storage.Checked{Unsealed: x.p.Version, Subjects: 1, Entries: x.p.Version, Projects: 1, Evidence: 1}); err != nil || one.Checked != want {
+		if want := (storage.Checked{Unsealed: x.p.Version, Subjects: 1, Entries: x.p.Version, Projects: 1, Commitments: 1, Evidence: 1}); err != nil || one.Checked != want {
 			t.Errorf("one project: checked %+v, want %+v, %v", one.Checked, want, err)
 		}
 		var seen []int64
@@ -197,6 +203,14 @@ func TestVerifyFindsTampering(t *testing.T) {
 		{"evidence from nowhere", func(x *trail) {
 			x.exec(fmt.Sprintf("INSERT INTO evidence (id, project_id, name, type, size, sha256, milestone, note, by_id, at) SELECT '%s', '%s', name, type, size, sha256, milestone, note, by_id, at FROM evidence", newID(), x.q.ID))
 		}, found{func(x *trail) string { return x.q.Subject() }, storage.CheckEvidence, "no entry tells"}},
+		{"the words of the public", func(x *trail) {
+			x.exec(fmt.Sprintf("UPDATE remarks SET text = '灯都亮了' WHERE project_id = '%s'", x.p.ID))
+		}, found{ofP, storage.CheckCommitment, "the words of objection o1 are not those"}},
+		{"words of the public that are gone", func(x *trail) { x.exec("DELETE FROM remarks") },
+			found{ofP, storage.CheckCommitment, "no entry tells that they were erased"}},
+		{"words of the public from nowhere", func(x *trail) {
+			x.exec(fmt.Sprintf("INSERT INTO remarks (project_id, id, poll, device, salt, text) SELECT '%s', 'o9', poll, device, salt, text FROM remarks", x.q.ID))
+		}, found{func(x *trail) string { return x.q.Subject() }, storage.CheckCommitment, "no entry tells of words of objection o9"}},
 		{"the source of a definition", func(x *trail) {
 			x.exec("UPDATE definitions SET source = " + x.literal([]byte("id: other\n")))
 		}, found{func(*trail) string { return "workflow/shishi" }, storage.CheckDefinition, "its source"}},
@@ -258,7 +272,7 @@ func (x *trail) alone(whole storage.Report) {
 // wipe empties an unguarded database: a new one for each case would take most of the time.
 func (w *world) wipe() {
 	w.t.Helper()
-	for _, table := range []string{"idempotency", "reminders", "evidence", "entries", "assistants", "projects", "subjects", "definitions", "tokens", "users", "units"} {
+	for _, table := range []string{"idempotency", "reminders", "evidence", "remarks", "entries", "assistants", "projects", "subjects", "definitions", "tokens", "users", "units"} {
 		w.exec("DELETE FROM " + table)
 	}
 }

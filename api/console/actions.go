@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -22,7 +23,7 @@ var actionIcons = map[string]string{
 
 // actionForm is the form for an option that the engine allows. What it asks for is all that it knows; whether it
 // may be sent is the engine's to say.
-func (c *Console) actionForm(v *visit, p *engine.Project, w *engine.Workflow, o engine.Option) form {
+func (c *Console) actionForm(v *visit, p *engine.Project, w *engine.Workflow, o engine.Option, words map[string]string) form {
 	base := "/projects/" + string(p.ID)
 	f := form{ID: "do-" + o.Act, Action: base + "/do/" + o.Act, Title: v.t("do." + o.Act), Icon: actionIcons[o.Act], Version: p.Version}
 	add := func(x field) {
@@ -105,7 +106,7 @@ func (c *Console) actionForm(v *visit, p *engine.Project, w *engine.Workflow, o 
 	case "object":
 		area("text", "objection", "", true)
 	case "answer":
-		add(field{Name: "objection", Kind: "select", Label: v.t("console.field.objection"), Choices: objectionChoices(p), Required: true})
+		add(field{Name: "objection", Kind: "select", Label: v.t("console.field.objection"), Choices: objectionChoices(v, p, words), Required: true})
 		area("text", "answer", "", true)
 	case "mark":
 		kinds := field{Name: "kind", Kind: "radio", Label: v.t("console.marks.kind"), Required: true}
@@ -190,11 +191,11 @@ func milestoneChoices(p *engine.Project, open bool) []choice {
 	return out
 }
 
-func objectionChoices(p *engine.Project) []choice {
+func objectionChoices(v *visit, p *engine.Project, words map[string]string) []choice {
 	var out []choice
 	for _, id := range slices.Sorted(maps.Keys(p.Objections)) {
 		if o := p.Objections[id]; o.AnsweredAt == nil {
-			out = append(out, choice{id, clip(o.Text, 40), false})
+			out = append(out, choice{id, clip(cmp.Or(words[id], v.t("user.erased")), 40), false})
 		}
 	}
 	return out
@@ -268,6 +269,8 @@ func command(act string, x url.Values) (engine.Command, error) {
 		return engine.Answer{ID: x.Get("objection"), Text: x.Get("text")}, nil
 	case "summarize":
 		return engine.Summarize{Summary: x.Get("summary"), Lasting: x.Get("lasting")}, nil
+	case "ask_erasure", "end_erasure", "erase":
+		return engine.EraseWords{Objection: x.Get("objection"), Step: act, Note: x.Get("note")}, nil
 	case "statement":
 		return engine.GiveStatement{Text: x.Get("text")}, nil
 	}

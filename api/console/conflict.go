@@ -69,11 +69,15 @@ func (c *Console) again(v *visit, p *engine.Project, w *engine.Workflow, a attem
 	if err != nil {
 		return err
 	}
+	words, err := c.Engine.Words(v.ctx, p)
+	if err != nil {
+		return err
+	}
 	for _, o := range options {
 		if o.Act != a.act || o.Act == "submit" && string(o.Transition) != a.values.Get("transition") {
 			continue
 		}
-		f := c.actionForm(v, p, w, o)
+		f := c.actionForm(v, p, w, o, words)
 		f.keep(a.values)
 		if o.Allowed {
 			f.Submit = v.t("console.conflict.again")

@@ -127,6 +127,7 @@ type objectionView struct {
 	Text, By, At           string
 	Answer, AnsweredBy, On string
 	Open                   bool
+	Erasure                *erasureView // of what somebody without an account wrote
 }
 
 // comingView is one thing that the clock will do if nobody does anything.
@@ -190,12 +191,17 @@ func (c *Console) showProject(v *visit, p *engine.Project, status int, a *attemp
 		view.Original = p.OriginalDeadline.String()
 	}
 	c.describeProject(v, p, w, &view)
+	words, err := c.Engine.Words(v.ctx, p)
+	if err != nil {
+		return err
+	}
+	c.objections(v, p, words, &view)
 	if view.Evidence, err = c.evidenceViews(v, p, w); err != nil {
 		return err
 	}
 	view.Findings = c.findings(v, p, view.Evidence)
 	view.Steps = c.steps(v, p, w, past.entries)
-	c.addOptions(v, p, w, options, &view, a)
+	c.addOptions(v, p, w, options, words, &view, a)
 	view.Schedule = c.schedule(v, p, today, slices.ContainsFunc(options, func(o engine.Option) bool { return o.Act == "milestones" && o.Allowed }))
 	view.Route = c.route(v, p, w, &view.Schedule)
 	view.Extended = c.extensions(v, past.entries)
@@ -300,10 +306,14 @@ func (c *Console) describeProject(v *visit, p *engine.Project, w *engine.Workflo
 	if x := p.Verification; x != nil {
 		view.Verification = &verdict{x.Passed, c.names.user(v, x.By), c.moment(x.At), x.Note}
 	}
+}
+
+// objections fills in what people objected to.
+func (c *Console) objections(v *visit, p *engine.Project, words map[string]string, view *projectView) {
 	for _, id := range slices.Sorted(maps.Keys(p.Objections)) {
 		o := p.Objections[id]
-		view.Objections = append(view.Objections, objectionView{Text: o.Text, By: c.names.user(v, o.By), At: c.moment(o.At), Answer: o.Answer,
-			AnsweredBy: c.names.user(v, o.AnsweredBy), On: c.moments(o.AnsweredAt), Open: o.AnsweredAt == nil})
+		view.Objections = append(view.Objections, objectionView{Text: words[id], By: c.names.user(v, o.By), At: c.moment(o.At), Answer: o.Answer,
+			AnsweredBy: c.names.user(v, o.AnsweredBy), On: c.moments(o.AnsweredAt), Open: o.AnsweredAt == nil, Erasure: c.wordsErasure(v, p, id)})
 	}
 }
 

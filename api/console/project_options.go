@@ -11,7 +11,7 @@ import (
 
 // addOptions sorts what the engine explains into the checklist of the next stage, the forms that this person may
 // send, and the rest with the reasons why not.
-func (c *Console) addOptions(v *visit, p *engine.Project, w *engine.Workflow, options []engine.Option, view *projectView, a *attempt) {
+func (c *Console) addOptions(v *visit, p *engine.Project, w *engine.Workflow, options []engine.Option, words map[string]string, view *projectView, a *attempt) {
 	view.Gate = c.gate(v, p, w, options)
 	if p.Request != nil {
 		view.Pending = c.pending(v, p, w)
@@ -30,7 +30,7 @@ func (c *Console) addOptions(v *visit, p *engine.Project, w *engine.Workflow, op
 			view.Blocked = append(view.Blocked, c.blocked(v, o))
 			continue
 		}
-		f := c.actionForm(v, p, w, o)
+		f := c.actionForm(v, p, w, o, words)
 		if o.Act == "find_false" {
 			f.Fields[0].Choices = evidenceChoices(view.Evidence)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bihuan/engine"
+	"bihuan/engine/calendar"
 )
 
 // TestRateBehindALink opens a poll by the form, rates from a device, and is refused what must be.
@@ -154,4 +155,63 @@ func TestBoard(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests of the board in %v", n, time.Since(start))
+}
+
+// TestErasingWords: what somebody without an account wrote is erased on the project's page by two offices, after which
+// every page says who did it and when.
+func TestErasingWords(t *testing.T) {
+	w := ownWorld(t)
+	p := w.item(t, func(p *engine.Project) bool { return p.Stage == "feedback" && p.Poll == nil })
+	page := "/projects/" + string(p.ID)
+	zhang := engine.Actor{ID: w.people["zhang"].ID, Grants: w.people["zhang"].Grants, Via: engine.ViaConsole}
+	_, token, err := w.engine.OpenPoll(t.Context(), zhang, p.ID, p.Version, calendar.DateOf(w.now.AddDate(0, 0, 5), time.UTC))
+	if err == nil {
+		err = w.engine.Cast(t.Context(), token, strings.Repeat("d", 22), 1, "座位不够，请打 13800138000")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := w.project(t, p.ID)
+	var of string
+	for id, o := range q.Objections {
+		if o.Sealed != "" {
+			of = id
+		}
+	}
+	ask := func(who, path string, body url.Values, code int, contains ...string) answer {
+		t.Helper()
+		a := w.ask(t, who, path, body)
+		for _, s := range contains {
+			if !strings.Contains(a.body, s) {
+				t.Errorf("%s %s: no %q", who, path, s)
+			}
+		}
+		if a.Code != code {
+			t.Errorf("%s %s answers %d", who, path, a.Code)
+		}
+		if body == nil {
+			checkPage(t, path, a)
+		}
+		return a
+	}
+	form := func(more ...string) url.Values {
+		return seenAt(w.project(t, p.ID).Version, append(more, "objection", of)...)
+	}
+	if a := ask("chen", page, nil, http.StatusOK, "13800138000"); strings.Contains(a.body, "/do/ask_erasure") {
+		t.Error("an owner is offered to erase")
+	}
+	ask("zhao", page, nil, http.StatusOK, "13800138000", page+"/do/ask_erasure", "删除这段话的原文")
+	ask("zhao", page+"/do/ask_erasure", form("note", "13800138000 要求"), http.StatusUnprocessableEntity, "不能写本人的姓名")
+	ask("zhao", page+"/do/ask_erasure", form("note", "本人来电要求"), http.StatusSeeOther)
+	ask("zhao", page, nil, http.StatusOK, "13800138000", "不能批准自己提出的申请", page+"/do/end_erasure")
+	ask("zhao", page+"/do/erase", form(), http.StatusForbidden, "不能批准自己")
+	ask("qian", page, nil, http.StatusOK, page+"/do/erase", "理由：本人来电要求")
+	ask("qian", page+"/do/erase", form(), http.StatusSeeOther)
+	for _, who := range []string{"zhao", "chen", "zhang"} {
+		if a := ask(who, page, nil, http.StatusOK, "已按规定删除：由"); strings.Contains(a.body, "13800138000") {
+			t.Errorf("%s is still shown the words", who)
+		}
+	}
+	ask("zhang", page+"?open=answer", nil, http.StatusOK, `<option value="`+of+`">已按规定删除`)
+	ask("wang", "/trail/verify", url.Values{}, http.StatusOK, "完好", "已按规定删除："+p.Number, "公众意见原文")
 }

@@ -20,6 +20,7 @@ type Verification struct {
 	Checked           []Counted
 	Findings          []audit.Finding
 	More              int // findings that are not listed
+	Erased            []audit.Erased
 }
 
 // Counted is how many of something were checked. What is a word of console.checked.
@@ -54,7 +55,8 @@ type verdictView struct {
 	Took            string
 	Findings        []findingView
 	More, Hidden    int
-	Again           string // address
+	Erased          []string // what nobody can read any more, and who saw to it
+	Again           string   // address
 }
 
 type countedView struct{ What, N string }
@@ -179,6 +181,18 @@ func (c *Console) verification(v *visit, project engine.ProjectID, progress func
 			out.Findings = append(out.Findings, shown)
 		} else {
 			out.Hidden++
+		}
+	}
+	for _, x := range r.Erased {
+		shown, ok, err := c.findingView(v, audit.Finding{Subject: x.Subject})
+		if err != nil {
+			return verdictView{}, err
+		}
+		if x.Of != "" {
+			shown.Subject = v.t("console.verify.words_of", "what", shown.Subject)
+		}
+		if ok {
+			out.Erased = append(out.Erased, v.t("console.verify.erased", "what", shown.Subject, "by", c.names.user(v, engine.UserID(x.By)), "at", c.moment(x.At)))
 		}
 	}
 	return out, nil

@@ -256,7 +256,7 @@ func build(dir string, withSeats bool) (*world, error) {
 		Exports: &layout.Desk{Engine: e, Layouts: layouts, Site: "示例城市学院党委"}, Scores: score.NewDesk(e, db, e.Now, workflows.Sheets(), workflows.ParseSheet), ParseSheet: workflows.ParseSheet, Tallies: workflows.Tallies(), Site: "示例城市学院党委",
 		Verify: func(ctx context.Context, project engine.ProjectID, progress func(int64)) (Verification, error) {
 			r, err := db.Verify(ctx, storage.VerifyOptions{Project: project, Progress: progress})
-			out := Verification{Log: r.Log, Started: r.Started, Finished: r.Finished, Findings: r.Findings, More: r.More}
+			out := Verification{Log: r.Log, Started: r.Started, Finished: r.Finished, Findings: r.Findings, More: r.More, Erased: r.Erased}
 			for what, n := range r.Checked.Each {
 				out.Checked = append(out.Checked, Counted{what, n})
 			}

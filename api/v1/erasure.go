@@ -19,46 +19,59 @@ type ErasureChange struct {
 	IfMatch string `header:"If-Match" doc:"The version that the change is based on, as ETag gave it, in quotes; it makes a repeat safe too." example:"\"7\""`
 }
 
+// AskErasureBody is why.
+type AskErasureBody struct {
+	Note string `json:"note" doc:"Why, for the trail; without the person's name, login and numbers." example:"离任满五年"`
+}
+
 // AskErasure is the request that asks for an erasure.
 type AskErasure struct {
 	ErasureChange
-	Body struct {
-		Note string `json:"note" doc:"Why, for the trail; without the person's name and login." example:"离任满五年"`
-	} `nameHint:"AskErasure"`
+	Body AskErasureBody
 }
 
 // ErasureAnswer is what has become of it.
 type ErasureAnswer struct {
 	ETag string `header:"ETag" doc:"The person's version, for If-Match."`
 	Body struct {
-		User    Ref        `json:"user"`
-		State   string     `json:"state" enum:"none,asked,done"`
-		AskedBy *Ref       `json:"asked_by,omitempty"`
-		Office  *Ref       `json:"office,omitempty" doc:"Role in which it was asked for; somebody in the other office approves."`
-		AskedAt *time.Time `json:"asked_at,omitempty"`
-		Note    string     `json:"note,omitempty"`
-		DoneBy  *Ref       `json:"done_by,omitempty"`
-		DoneAt  *time.Time `json:"done_at,omitempty"`
+		User Ref `json:"user"`
+		ErasureState
 	} `nameHint:"Erasure"`
+}
+
+// ErasureState is how far an erasure is.
+type ErasureState struct {
+	State   string     `json:"state" enum:"none,asked,done"`
+	AskedBy *Ref       `json:"asked_by,omitempty"`
+	Office  *Ref       `json:"office,omitempty" doc:"Role in which it was asked for; somebody in the other office approves."`
+	AskedAt *time.Time `json:"asked_at,omitempty"`
+	Note    string     `json:"note,omitempty"`
+	DoneBy  *Ref       `json:"done_by,omitempty"`
+	DoneAt  *time.Time `json:"done_at,omitempty"`
+}
+
+func erasureState(ctx context.Context, e *engine.Erasure, people refs) ErasureState {
+	if e == nil {
+		return ErasureState{State: "none"}
+	}
+	s := ErasureState{State: "asked", AskedBy: people.maybe(ctx, e.AskedBy), AskedAt: &e.AskedAt, Note: e.Why, DoneBy: people.maybe(ctx, e.DoneBy), DoneAt: e.DoneAt}
+	if e.Done() {
+		s.State = "done"
+	}
+	if e.Office != "" {
+		r := role(e.Office, request.From(ctx).Lang)
+		s.Office = &r
+	}
+	return s
 }
 
 func (h *handlers) showErasure(ctx context.Context, u *engine.User) *ErasureAnswer {
 	out := &ErasureAnswer{ETag: etag(u.Version)}
-	b := &out.Body
-	b.State = "none"
-	if e := u.Erasure; e != nil {
-		b.State, b.AskedBy, b.AskedAt, b.Note = "asked", h.names.maybe(ctx, e.AskedBy), &e.AskedAt, e.Why
-		if e.Office != "" {
-			r := role(e.Office, request.From(ctx).Lang)
-			b.Office = &r
-		}
-		b.DoneBy, b.DoneAt = h.names.maybe(ctx, e.DoneBy), e.DoneAt
-	}
+	out.Body.ErasureState = erasureState(ctx, u.Erasure, h.names)
 	if u.Erased() {
-		b.State = "done"
 		h.Names.Forget("user/" + string(u.ID))
 	}
-	b.User = h.names.user(ctx, u.ID)
+	out.Body.User = h.names.user(ctx, u.ID)
 	return out
 }
 

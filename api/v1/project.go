@@ -156,13 +156,15 @@ type Votes struct {
 // Objection is a complaint and its answer.
 type Objection struct {
 	ID         string     `json:"id"`
-	Text       string     `json:"text"`
+	Text       string     `json:"text" doc:"Empty where it was erased."`
 	By         Ref        `json:"by"`
 	At         time.Time  `json:"at"`
 	Due        string     `json:"due,omitempty" doc:"Last day to answer it."`
 	Answer     string     `json:"answer,omitempty"`
 	AnsweredBy *Ref       `json:"answered_by,omitempty"`
 	AnsweredAt *time.Time `json:"answered_at,omitempty"`
+
+	Erasure *ErasureState `json:"erasure,omitempty" doc:"Only of what somebody without an account wrote, which can be erased."`
 }
 
 // Option is one thing that could be done next, for the person asking.
@@ -246,9 +248,18 @@ func (h *handlers) project(ctx context.Context, p *engine.Project, people refs) 
 		out.Survey = &Survey{Votes: Votes{s.VerySatisfied, s.Satisfied, s.Basic, s.Dissatisfied, s.VeryDissatisfied},
 			By: people.user(ctx, s.By), At: s.At}
 	}
+	words, err := h.Engine.Words(ctx, p)
+	if err != nil {
+		return Project{}, err
+	}
 	for id, o := range p.Objections {
-		out.Objections = append(out.Objections, Objection{ID: id, Text: o.Text, By: people.user(ctx, o.By), At: o.At, Due: o.Due.String(),
-			Answer: o.Answer, AnsweredBy: people.maybe(ctx, o.AnsweredBy), AnsweredAt: o.AnsweredAt})
+		x := Objection{ID: id, Text: words[id], By: people.user(ctx, o.By), At: o.At, Due: o.Due.String(),
+			Answer: o.Answer, AnsweredBy: people.maybe(ctx, o.AnsweredBy), AnsweredAt: o.AnsweredAt}
+		if o.Sealed != "" {
+			e := erasureState(ctx, o.Erasure, people)
+			x.Erasure = &e
+		}
+		out.Objections = append(out.Objections, x)
 	}
 	slices.SortFunc(out.Objections, func(a, b Objection) int { return cmp.Or(a.At.Compare(b.At), byNumber(a.ID, b.ID)) })
 	return out, nil

@@ -85,6 +85,37 @@ func (in *Answer) command() (engine.Command, error) {
 	return engine.Answer{ID: in.Objection, Text: in.Body.Text}, nil
 }
 
+// AskErasureOfWords is the request that asks for the words of somebody without an account to be erased.
+type AskErasureOfWords struct {
+	ErasureOfWords
+	Body AskErasureBody
+}
+
+func (in *AskErasureOfWords) payload() any { return &in.Body }
+
+func (in *AskErasureOfWords) command() (engine.Command, error) {
+	return engine.EraseWords{Objection: in.Objection, Step: "ask_erasure", Note: in.Body.Note}, nil
+}
+
+// EndErasureOfWords is the request that takes it back, or refuses it.
+type EndErasureOfWords struct{ ErasureOfWords }
+
+func (in *EndErasureOfWords) command() (engine.Command, error) {
+	return engine.EraseWords{Objection: in.Objection, Step: "end_erasure"}, nil
+}
+
+// ErasureOfWords is a request about the erasure of what an objection says; by itself it approves it.
+type ErasureOfWords struct {
+	Change
+	Objection string `path:"objection" maxLength:"20" doc:"Id of the objection, such as o2."`
+}
+
+func (in *ErasureOfWords) payload() any { return nil }
+
+func (in *ErasureOfWords) command() (engine.Command, error) {
+	return engine.EraseWords{Objection: in.Objection, Step: "erase"}, nil
+}
+
 // SummaryBody is the outcome and what lasts.
 type SummaryBody struct {
 	Summary string `json:"summary" doc:"成效总结"`

@@ -61,6 +61,8 @@
     if (a.error) parts.push(el("p", "banner y", t("broken_off", { why: a.error })));
     if (a.own_keys) parts.push(el("p", "banner n", t("own_keys")));
     if (n) parts.push(findings(a.findings));
+    const erased = (a.erased || []).map((x) => [x.subject + (x.of ? " " + x.of : ""), t("erased_by", { by: x.by, at: x.at }), "mono"]);
+    if (erased.length) parts.push(list(t("erased"), erased));
     const m = a.manifest;
     const about = [[t("file"), file], ["SHA-256", a.sha256, "mono"]];
     if (m.format) {

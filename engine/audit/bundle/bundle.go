@@ -13,7 +13,8 @@
 //	consistency.ndjson  {"size":5,"proof":[…]}: that checkpoint continues the log with that size; parts of a trail only
 //	subjects.ndjson     how each subject stands: {"subject":…,"seq":…,"head":…,"version":…,"state":{…}}, in the order of entries
 //	evidence.ndjson     {"subject":"project/…","row":{…}}: digest and size of each file
-//	openings.ndjson     {"subject":"user/…","salt":…,"value":…}: what opens the commitments to personal data; whole trails only
+//	openings.ndjson     {"subject":"user/…","salt":…,"value":…}: what opens the commitments to personal data; whole trails only.
+//	                    With "of":"o3" it opens what somebody without an account wrote in that objection of a project
 //	definitions.ndjson  {"workflow":…,"version":1,"digest":…,"source":…}; whole trails only
 //
 // engine/audit/testdata/check.py verifies a bundle with nothing of this package.
@@ -96,9 +97,10 @@ type Evidence struct {
 	Row     json.RawMessage `json:"row"`
 }
 
-// Opening opens the commitment to somebody's personal data.
+// Opening opens the commitment to somebody's personal data, or to what somebody without an account wrote.
 type Opening struct {
 	Subject string `json:"subject"`
+	Of      string `json:"of,omitempty"` // which objection of a project; "" of a user
 	Salt    []byte `json:"salt"`
 	Value   string `json:"value"`
 }

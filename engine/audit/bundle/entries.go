@@ -191,7 +191,10 @@ func (v *verifier) promises(e audit.Entry, attached map[string]json.RawMessage) 
 		Version  int             `json:"version"`
 		Digest   string          `json:"digest"`
 		Set      struct {
-			Personal string `json:"personal"`
+			Personal   string `json:"personal"`
+			Objections map[string]struct {
+				Sealed string `json:"sealed"`
+			} `json:"objections"`
 		} `json:"set"`
 	}
 	if len(e.Data) == 0 || json.Unmarshal(e.Data, &data) != nil {
@@ -201,7 +204,17 @@ func (v *verifier) promises(e audit.Entry, attached map[string]json.RawMessage) 
 		v.published[publication(e.SubjectID(), data.Version, data.Digest)] = true
 	}
 	if e.Kind() == "user" && data.Set.Personal != "" {
-		v.personal[e.Subject] = data.Set.Personal
+		v.sealed[sealing{e.Subject, ""}] = data.Set.Personal
+	}
+	if e.Kind() == "project" {
+		for id, o := range data.Set.Objections {
+			if o.Sealed != "" {
+				v.sealed[sealing{e.Subject, id}] = o.Sealed
+			}
+		}
+	}
+	if x := e.Erased(); x != nil {
+		v.report.Erased = append(v.report.Erased, *x)
 	}
 	var row struct{ ID string }
 	if strings.HasPrefix(string(data.Evidence), "{") && json.Unmarshal(data.Evidence, &row) == nil {

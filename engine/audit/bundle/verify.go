@@ -60,6 +60,7 @@ type Report struct {
 	Findings   []audit.Finding    `json:"findings"`
 	Undecided  []string           `json:"undecided,omitempty"` // what the bundle does not say enough about
 	Doubts     []merkle.Doubt     `json:"doubts,omitempty"`    // what was kept outside, and not believed
+	Erased     []audit.Erased     `json:"erased,omitempty"`    // what nobody can read any more, and who did it: no finding
 }
 
 // Verdict is what a verification comes to.
@@ -100,7 +101,7 @@ func Verify(r io.ReaderAt, size int64, opt Options) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	v := &verifier{archive: archive, opt: opt, report: Report{Findings: []audit.Finding{}}, evidence: map[string]map[string]json.RawMessage{}, published: map[string]bool{}, personal: map[string]string{}}
+	v := &verifier{archive: archive, opt: opt, report: Report{Findings: []audit.Finding{}}, evidence: map[string]map[string]json.RawMessage{}, published: map[string]bool{}, sealed: map[sealing]string{}}
 	for _, step := range []func() error{v.manifest, v.checkpoints, v.rows, v.entries, v.log, v.rest} {
 		if err := step(); err != nil {
 			return v.report, err
@@ -121,9 +122,12 @@ type verifier struct {
 
 	evidence    map[string]map[string]json.RawMessage // rows by subject and id
 	definitions []Definition
-	published   map[string]bool   // "workflow version digest", as entries say
-	personal    map[string]string // commitments by subject, as entries say
+	published   map[string]bool    // "workflow version digest", as entries say
+	sealed      map[sealing]string // commitments, as entries say
 }
+
+// sealing names a commitment: that of a user, or of an objection of a project.
+type sealing struct{ subject, of string }
 
 func (v *verifier) found(list ...audit.Finding) {
 	v.report.Findings = append(v.report.Findings, list...)
@@ -357,6 +361,18 @@ func (v *verifier) log() error {
 	return nil
 }
 
+// String says what was committed to.
+func (s sealing) String() string {
+	if s.of == "" {
+		return "login and name"
+	}
+	return "the words of objection " + s.of
+}
+
+func (v *verifier) erased(s sealing) bool {
+	return slices.ContainsFunc(v.report.Erased, func(x audit.Erased) bool { return x.Subject == s.subject && x.Of == s.of })
+}
+
 // rest opens commitments and compares definitions.
 func (v *verifier) rest() error {
 	for subject := range v.evidence {
@@ -364,8 +380,12 @@ func (v *verifier) rest() error {
 	}
 	err := each(v, openingsName, func(o Opening) {
 		v.report.Checked.Commitments++
-		if said := v.personal[o.Subject]; audit.Commit(o.Salt, o.Value).String() != said {
-			v.note(o.Subject, CheckCommitment, "login and name are not those that were committed to")
+		key := sealing{o.Subject, o.Of}
+		switch said := v.sealed[key]; {
+		case v.erased(key):
+			v.note(o.Subject, CheckCommitment, "%s are there, and were erased", key)
+		case audit.Commit(o.Salt, o.Value).String() != said:
+			v.note(o.Subject, CheckCommitment, "%s are not those that were committed to", key)
 		}
 	})
 	for _, d := range v.definitions {

@@ -300,8 +300,11 @@ class Bundle:
         for o in self.values("openings.ndjson"):
             self.did("openings")
             state = self.states.get(o["subject"], {})
-            if check.commit(base64.b64decode(o["salt"]), o["value"]) != state.get("personal"):
-                self.note(f"{o['subject']}: login and name are not those that were committed to")
+            said, what = state.get("personal"), "login and name"
+            if "of" in o:
+                said, what = state.get("objections", {}).get(o["of"], {}).get("sealed"), f"the words of objection {o['of']}"
+            if check.commit(base64.b64decode(o["salt"]), o["value"]) != said:
+                self.note(f"{o['subject']}: {what} are not those that were committed to")
 
     def entries(self, signed):
         leaves, self.states, attached = {}, {}, {}
