@@ -38,10 +38,11 @@ type seals struct {
 	signer *merkle.Signer // nil until it could be opened
 	signed time.Time      // when a checkpoint was last looked for
 
-	sealed  atomic.Int64
-	failed  atomic.Int64 // rounds that did not seal, one after the other
-	refused atomic.Bool  // the signer refuses to go on
-	keyless atomic.Bool  // this installation has a key, but not here
+	sealed   atomic.Int64
+	failed   atomic.Int64 // rounds that did not seal, one after the other
+	unsigned atomic.Int64 // and that could not have the log looked at by the signer
+	refused  atomic.Bool  // the signer refuses to go on
+	keyless  atomic.Bool  // this installation has a key, but not here
 }
 
 func newSeals(db *storage.DB, e *engine.Engine, dir string, log *slog.Logger) *seals {
@@ -69,24 +70,28 @@ func (x *seals) start(ctx context.Context) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// round seals what waits, and once a minute has the log signed. An error is logged when it begins and not again until it
-// is over.
+// round seals what waits, and once a minute has the log signed.
 func (x *seals) round(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, sealTimeout)
 	defer cancel()
 	n, err := x.sealer.Seal(ctx)
 	x.sealed.Add(n)
+	x.tell(ctx, err, &x.failed, "entries are not sealed", "entries are sealed again")
 	if err == nil && x.now().Sub(x.signed) >= checkpointEvery {
-		err = x.checkpoint(ctx)
+		x.tell(ctx, x.checkpoint(ctx), &x.unsigned, "checkpoints are not signed", "checkpoints are signed again")
 	}
+}
+
+// tell counts rounds that ended with an error, and logs it when it begins and not again until it is over.
+func (x *seals) tell(ctx context.Context, err error, failed *atomic.Int64, begins, over string) {
 	switch {
 	case err == nil:
-		if x.failed.Swap(0) > 0 {
-			x.log.InfoContext(ctx, "entries are sealed again")
+		if failed.Swap(0) > 0 {
+			x.log.InfoContext(ctx, over)
 		}
 	case !errors.Is(err, context.Canceled):
-		if x.failed.Add(1) == 1 {
-			x.log.ErrorContext(ctx, "entries are not sealed", slog.Any("error", err))
+		if failed.Add(1) == 1 {
+			x.log.ErrorContext(ctx, begins, slog.Any("error", err))
 		}
 	}
 }
@@ -173,19 +178,24 @@ func (x *seals) warnings() []string {
 	if x.keyless.Load() {
 		out = append(out, "audit_checkpoint_key_missing")
 	}
+	if x.unsigned.Load() > 0 {
+		out = append(out, "audit_checkpoint_unsigned")
+	}
 	return out
 }
 
 var (
-	sealedDesc  = prometheus.NewDesc("bihuan_log_sealed_total", "Entries that this process sealed into the Merkle log.", nil, nil)
-	sealAgeDesc = prometheus.NewDesc("bihuan_log_age_seconds", "For how long it is not known that every entry was sealed; alarm beyond 10.", nil, nil)
-	refusedDesc = prometheus.NewDesc("bihuan_checkpoint_refused", "1 while the trail does not continue what was signed: alarm.", nil, nil)
+	sealedDesc   = prometheus.NewDesc("bihuan_log_sealed_total", "Entries that this process sealed into the Merkle log.", nil, nil)
+	sealAgeDesc  = prometheus.NewDesc("bihuan_log_age_seconds", "For how long it is not known that every entry was sealed; alarm beyond 10.", nil, nil)
+	unsignedDesc = prometheus.NewDesc("bihuan_checkpoint_unsigned", "1 while this process can sign no checkpoints: its key is not there, or its folder or the database fails.", nil, nil)
+	refusedDesc  = prometheus.NewDesc("bihuan_checkpoint_refused", "1 while the trail does not continue what was signed: alarm.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (x *seals) Describe(out chan<- *prometheus.Desc) {
 	out <- sealedDesc
 	out <- sealAgeDesc
+	out <- unsignedDesc
 	out <- refusedDesc
 }
 
@@ -193,9 +203,13 @@ func (x *seals) Describe(out chan<- *prometheus.Desc) {
 func (x *seals) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(sealedDesc, prometheus.CounterValue, float64(x.sealed.Load()))
 	out <- prometheus.MustNewConstMetric(sealAgeDesc, prometheus.GaugeValue, x.sealer.Age().Seconds())
-	refused := 0.0
-	if x.refused.Load() {
-		refused = 1
+	flag := func(desc *prometheus.Desc, is bool) {
+		v := 0.0
+		if is {
+			v = 1
+		}
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v)
 	}
-	out <- prometheus.MustNewConstMetric(refusedDesc, prometheus.GaugeValue, refused)
+	flag(unsignedDesc, x.keyless.Load() || x.unsigned.Load() > 0)
+	flag(refusedDesc, x.refused.Load())
 }

@@ -2,7 +2,10 @@ package main
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -155,6 +158,38 @@ func TestServeWithoutKey(t *testing.T) {
 		t.Errorf("keys: %q, want the one that was made first", keys)
 	}
 	s.end()
+}
+
+// TestServeCannotSign: what keeps the signer from remembering keeps it from signing, and is said wherever somebody watches.
+func TestServeCannotSign(t *testing.T) {
+	dsn, dir := fresh(t), t.TempDir()
+	where := map[string]string{"BIHUAN_SIGNING": dir}
+	serve(t, dsn, where).end()
+	memory, aside := filepath.Join(dir, "checkpoint.last"), filepath.Join(dir, "aside")
+	if err := errors.Join(os.Rename(memory, aside), os.Mkdir(memory, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, dsn, where)
+	says := func(want bool) {
+		t.Helper()
+		for { // the test's own limit ends it
+			_, ready := fetch(t, "http://"+s.addr+"/readyz")
+			_, metrics := fetch(t, "http://"+s.metrics+"/metrics")
+			if strings.Contains(ready, "audit_checkpoint_unsigned") == want && strings.Contains(metrics, "\nbihuan_checkpoint_unsigned 1\n") == want {
+				return
+			}
+		}
+	}
+	says(true)
+	if err := errors.Join(os.Remove(memory), os.Rename(aside, memory)); err != nil {
+		t.Fatal(err)
+	}
+	says(false)
+	s.end()
+	contains(t, s.err.String(), "checkpoints are not signed", "checkpoints are signed again")
+	if strings.Contains(s.err.String(), "entries are not sealed") {
+		t.Errorf("it says that entries are not sealed, and they were:\n%s", s.err.String())
+	}
 }
 
 // TestRotateKey: a running server signs with the new key, and what the former one signed stays believed.
