@@ -10,6 +10,7 @@ import (
 
 	"bihuan/engine"
 	"bihuan/engine/intake"
+	"bihuan/engine/message"
 	"bihuan/workflows"
 )
 
@@ -175,17 +176,17 @@ func (x *tallyListCmd) Run(ctx context.Context, s *session) error {
 		rows := [][]string{append(head, s.text("tally.hours"), s.text("tally.waiting"), s.text("tally.short"))}
 		for _, m := range r.Members {
 			row := []string{m.Member, m.Unit}
-			short := ""
+			var short []string
 			for _, c := range t.Categories {
 				row = append(row, fmt.Sprint(m.Times[c.ID]))
 				if n := m.ShortTimes[c.ID]; n > 0 {
-					short += fmt.Sprintf("%s %d ", c.Name.In(s.lang), n)
+					short = append(short, s.text("tally.n_times", "category", c.Name, "n", n))
 				}
 			}
 			if m.ShortMinutes > 0 {
-				short += s.text("tally.n_hours", "hours", engine.Hours(m.ShortMinutes))
+				short = append(short, s.text("tally.n_hours", "hours", engine.Hours(m.ShortMinutes)))
 			}
-			rows = append(rows, append(row, engine.Hours(m.Minutes), fmt.Sprint(m.Waiting), strings.TrimSpace(short)))
+			rows = append(rows, append(row, engine.Hours(m.Minutes), fmt.Sprint(m.Waiting), strings.Join(short, message.Text(s.lang, "list.comma", nil))))
 		}
 		s.table(rows)
 		s.say("tally.total", "all", len(r.Members), "short", r.Short)

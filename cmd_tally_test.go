@@ -29,6 +29,7 @@ func TestTallyByTheCommandLine(t *testing.T) {
 		{[]string{"tally", "import", hours, "--year", "2026"}, exitOK, "新增 0 条，已有 3 条"},
 		{[]string{"tally", "import", more}, exitOK, "新增 1 条，已有 1 条"},
 		{[]string{"tally", "list", "--unit", "kc-1", "--year", "2026"}, exitOK, "2 名党员，2 名还没有达到"},
+		{[]string{"tally", "list", "--unit", "kc-1", "--year", "2026"}, exitOK, "义务劳动 1 次、宿舍结对 1 次、20 小时"},
 		{[]string{"tally", "enable", wrong}, exitFailed, "wrong.yaml:4"},
 		{[]string{"tally", "enable", own}, exitOK, "读书会"},
 		{[]string{"tally", "list", "--unit", "kc-1", "--year", "2026"}, exitFailed, "--tally"},

@@ -182,41 +182,45 @@ func (c *Console) scores(v *visit) error {
 	return c.render(v, status, "scores", v.t("console.nav.scores"), view)
 }
 
-// scoreGroups parts the units by their kind, each in the order of rank and then of name.
-func scoreGroups(v *visit, t *score.Table, address string) []scoreGroup {
-	type kind struct {
-		class string
-		level int
-	}
-	byKind := map[kind][]*score.Unit{}
-	var order []kind
+// unitsByKind parts the units by their kind, each in the order of rank and then of what they settled.
+func unitsByKind(t *score.Table) [][]*score.Unit {
+	var out [][]*score.Unit
+	units := make([]*score.Unit, len(t.Units))
 	for i := range t.Units {
-		u := &t.Units[i]
-		k := kind{class: u.Class}
-		if u.Class == "" {
-			k.level = u.Level()
-		}
-		if byKind[k] == nil {
-			order = append(order, k)
-		}
-		byKind[k] = append(byKind[k], u)
+		units[i] = &t.Units[i]
 	}
-	slices.SortFunc(order, func(a, b kind) int { return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(a.class, b.class)) })
-	var out []scoreGroup
-	for _, k := range order {
-		g := scoreGroup{Name: v.t("console.scores.level", "n", k.level)}
-		for _, c := range t.Sheet.Classes {
-			if c.ID == k.class {
-				g.Name = c.Name.In(v.lang)
-			}
+	level := func(u *score.Unit) int {
+		if u.Class != "" { // of those that the sheet puts into classes the level says nothing
+			return 0
 		}
-		list := byKind[k]
-		slices.SortStableFunc(list, func(a, b *score.Unit) int {
-			if (a.Rank == 0) != (b.Rank == 0) {
-				return cmp.Compare(b.Rank, a.Rank) // those without a rank behind
-			}
-			return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(b.Items, a.Items), cmp.Compare(a.Code, b.Code))
-		})
+		return u.Level()
+	}
+	kind := func(a, b *score.Unit) int {
+		return cmp.Or(cmp.Compare(level(a), level(b)), cmp.Compare(a.Class, b.Class))
+	}
+	slices.SortStableFunc(units, func(a, b *score.Unit) int {
+		if x := kind(a, b); x != 0 {
+			return x
+		}
+		if (a.Rank == 0) != (b.Rank == 0) {
+			return cmp.Compare(b.Rank, a.Rank) // those without a rank behind
+		}
+		return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(b.Items, a.Items), cmp.Compare(a.Code, b.Code))
+	})
+	for i, u := range units {
+		if i == 0 || kind(units[i-1], u) != 0 {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], u)
+	}
+	return out
+}
+
+// scoreGroups are the units by kind.
+func scoreGroups(v *visit, t *score.Table, address string) []scoreGroup {
+	var out []scoreGroup
+	for _, list := range unitsByKind(t) {
+		g := scoreGroup{Name: unitKind(v.lang, t.Sheet, list[0])}
 		for _, u := range list {
 			g.Rows = append(g.Rows, scoreRow{Rank: u.Rank, Name: u.Name, Href: "/scores/" + string(u.ID) + "?" + address, Items: u.Items, Base: t.Sheet.Base.String(),
 				Gained: signed(u.Gained()), Lost: signed(u.Lost()), Total: u.Total.String(), Band: bandOf(v, t.Sheet, u.Band)})

@@ -167,6 +167,24 @@ func TestScoresWorkbook(t *testing.T) {
 	if len(total) < 5 {
 		t.Errorf("only %d units", len(total))
 	}
+	// The units stand as on the page: a kind after the other, in each the ranked ones first.
+	rows, err := f.GetRows("排名")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, seen, behind := "", map[string]bool{}, false
+	for _, r := range rows[3:] {
+		if r[3] != kind {
+			if kind, behind = r[3], false; seen[kind] {
+				t.Errorf("%s stands in two places", kind)
+			}
+			seen[kind] = true
+		}
+		if behind && r[0] != "—" {
+			t.Errorf("%s is ranked and stands behind those without a rank", r[2])
+		}
+		behind = behind || r[0] == "—"
+	}
 	for unit, p := range total {
 		if sum[unit] != p {
 			t.Errorf("%s: lines %s, total %s", unit, sum[unit], p)

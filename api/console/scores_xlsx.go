@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,8 +35,7 @@ func WriteScores(w io.Writer, lang string, t *score.Table, note []byte) (err err
 	if err != nil {
 		return err
 	}
-	for i := range t.Units {
-		u := &t.Units[i]
+	for _, u := range slices.Concat(unitsByKind(t)...) { // as the page has them
 		kind := unitKind(lang, t.Sheet, u)
 		if err := ranking.Row(rankText(u), u.Code, u.Name, kind, u.Items, t.Sheet.Base.Float(), u.Gained().Float(), u.Lost().Float(), u.Total.Float(), u.Band.Name.In(lang)); err != nil {
 			return err

@@ -100,6 +100,9 @@ func TestWhatIsShownIsWhatIsImported(t *testing.T) {
 		var notes []string
 		for _, n := range shown.Notes {
 			notes = append(notes, n.Key)
+			if n.Key == "intake.unit_kept" && !strings.HasSuffix(n.In("zh-CN"), "相近的单位：没有") {
+				t.Errorf("of a name that resembles none it says %s", n.In("zh-CN"))
+			}
 		}
 		for _, want := range []string{"intake.past", "intake.unit_kept", "intake.person_kept"} {
 			if !slices.Contains(notes, want) {
