@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/xuri/excelize/v2"
 )
 
 // A table of what members did goes in after a dry run, once and no more, and the list says who is short.
@@ -48,5 +52,91 @@ func TestTallyByTheCommandLine(t *testing.T) {
 	}
 	if m := r.Members[0]; m.Member != "lisi" || m.Unit != "kc-1" || m.Waiting != 3 || m.Minutes != 0 || m.ShortMinutes != 1200 || m.ShortTimes["labour"] != 1 {
 		t.Errorf("%+v", m)
+	}
+}
+
+// A table as an office keeps it goes in: a merged title, cells merged over a member's rows, dates and hours as the
+// numbers that a spreadsheet stores.
+func TestTallyOutOfAWorkbook(t *testing.T) {
+	dsn := fresh(t)
+	people := file(t, "people.csv", "用户名,姓名\n20240001,李四\n20240002,王五\n")
+	calls(t, dsn, []command{
+		{[]string{"unit", "import", file(t, "units.csv", "代码,名称,上级单位\nkc,课程党委,\nkc-1,第一支部,kc\n")}, exitOK, ""},
+		{[]string{"user", "import", people}, exitOK, ""},
+		{[]string{"tally", "enable", "sigeyi"}, exitOK, ""},
+	})
+	book := excelize.NewFile()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	style := func(s excelize.Style) int {
+		t.Helper()
+		id, err := book.NewStyle(&s)
+		check(err)
+		return id
+	}
+	chinese, clock := `yyyy"年"m"月"d"日";@`, `[h]:mm`
+	for i, row := range [][]any{
+		{"2026年党员“四个一”活动登记表"},
+		{"填报单位：课程党委", nil, nil, nil, "2026年7月"},
+		{"序号", "工号", "支部", "类别", "日期", "时长（小时）", "活动内容"},
+		{1, 20240001, "第一支部", "授课", 46086, 1.5, "党课"},
+		{2, nil, nil, "志愿服务", 46087, 0.0972222222222222, "护路"},
+		{3, nil, nil, "义务劳动", 46088.604166666664, 1.5, "扫雪"},
+		{4, "20240002", "第一支部", "授课", 46089, "2小时", nil},
+		{5, 20240002, "kc-1", "志愿服务", "2026.3.10", 3, nil},
+	} {
+		cell, err := excelize.CoordinatesToCellName(1, i+1)
+		check(err)
+		check(book.SetSheetRow("Sheet1", cell, &row))
+	}
+	check(book.SetCellFormula("Sheet1", "F6", "1+0.5"))
+	for _, area := range [][2]string{{"A1", "G1"}, {"A2", "D2"}, {"B4", "B6"}, {"C4", "C6"}} {
+		check(book.MergeCell("Sheet1", area[0], area[1]))
+	}
+	head := style(excelize.Style{Font: &excelize.Font{Bold: true, Size: 16}, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"#D9E1F2"}}})
+	check(book.SetCellStyle("Sheet1", "A1", "G3", head))
+	check(book.SetCellStyle("Sheet1", "E4", "E4", style(excelize.Style{CustomNumFmt: &chinese})))
+	check(book.SetCellStyle("Sheet1", "E5", "E5", style(excelize.Style{NumFmt: 31})))
+	check(book.SetCellStyle("Sheet1", "E6", "E6", style(excelize.Style{NumFmt: 22})))
+	check(book.SetCellStyle("Sheet1", "F5", "F5", style(excelize.Style{CustomNumFmt: &clock})))
+	path := filepath.Join(t.TempDir(), "四个一.xlsx")
+	take := func(want int) (r rosterReport) {
+		t.Helper()
+		check(book.SaveAs(path))
+		a := call(t, nil, "tally", "import", path, "--json", "--db", dsn)
+		if err := json.Unmarshal([]byte(a.out), &r); err != nil || a.code != want {
+			t.Fatalf("exit %d, %v\n%s%s", a.code, err, a.out, a.err)
+		}
+		return r
+	}
+	// A number that nothing shows as a date is not guessed to be one, nor are hours over several rows counted for each.
+	check(book.SetCellValue("Sheet1", "F8", nil))
+	check(book.MergeCell("Sheet1", "F7", "F8"))
+	r := take(exitFailed)
+	if len(r.Problems) != 2 || r.Problems[0].Key != "tally.day_number" || r.Problems[1].Key != "tally.hours" || r.Problems[1].Row != 8 {
+		t.Errorf("problems %+v", r.Problems)
+	}
+	check(book.UnmergeCell("Sheet1", "F7", "F8"))
+	check(book.SetCellValue("Sheet1", "F8", 3))
+	check(book.SetCellStyle("Sheet1", "E7", "E7", style(excelize.Style{NumFmt: 14})))
+	r = take(exitOK)
+	var got []string
+	for _, x := range r.Items {
+		got = append(got, x.Key+" "+x.Unit+" "+x.Name)
+	}
+	want := []string{"20240001 第一支部 2026-03-05 授课 1.5", "20240001 第一支部 2026-03-06 志愿服务 2:20", "20240001 第一支部 2026-03-07 14:30 义务劳动 1.5",
+		"20240002 第一支部 2026-03-08 授课 2小时", "20240002 kc-1 2026.3.10 志愿服务 3"}
+	if r.New != 5 || !slices.Equal(got, want) {
+		t.Errorf("%d new of\n%s", r.New, strings.Join(got, "\n"))
+	}
+	if len(r.Notes) != 2 || r.Notes[0].Key != "ledger.filled_down" || r.Notes[1].Row != 5 {
+		t.Errorf("notes %+v", r.Notes)
+	}
+	if r = take(exitOK); r.New != 0 {
+		t.Errorf("again: %d new", r.New)
 	}
 }

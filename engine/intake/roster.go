@@ -142,7 +142,7 @@ func readRoster(data []byte, headers map[string][]string, needed ...string) (*ro
 	sheet, err := ledger.ReadSheet(data, ledger.Options{MaxRows: maxRoster + 20, MaxCell: 400}, func(header []string) bool {
 		at := columns(header)
 		return !slices.ContainsFunc(needed, func(c string) bool { _, ok := at[c]; return !ok })
-	})
+	}, func(header string) bool { return slices.Contains(headers["hours"], strings.ToLower(header)) })
 	if bad, ok := errors.AsType[*ledger.Error](err); ok {
 		said := sentence{bad.Key, bad.Args}
 		if bad.Key == ledger.KeyNoTableHeader {

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"time"
 
@@ -52,13 +53,22 @@ func TakeHours(ctx context.Context, e *engine.Engine, who engine.Actor, tally st
 	return out, nil
 }
 
-var dayMarks = strings.NewReplacer("年", "-", "月", "-", "日", "", "/", "-", ".", "-", " ", "")
+var (
+	dayMarks  = strings.NewReplacer("年", "-", "月", "-", "日", "", "/", "-", ".", "-", " ", "")
+	timeOfDay = regexp.MustCompile(`\s\d{1,2}[:：]\d{2}(?:[:：]\d{2})?$`)
+	bareDay   = regexp.MustCompile(`^\d+(?:\.\d+)?$`)
+)
 
-// readDay reads a whole day: 2026-03-05, 2026/3/5, 2026.3.5 or 2026年3月5日.
+// readDay reads a whole day: 2026-03-05, 2026/3/5, 2026.3.5 or 2026年3月5日, whatever the time behind it. A number that a
+// spreadsheet does not show as a date is none.
 func readDay(s string) (calendar.Date, error) {
-	t, err := time.Parse("2006-1-2", dayMarks.Replace(s))
+	t, err := time.Parse("2006-1-2", dayMarks.Replace(timeOfDay.ReplaceAllString(s, "")))
 	if err != nil {
-		return calendar.Date{}, &engine.Error{Kind: engine.Invalid, Field: "day", Key: "tally.day", Args: map[string]any{"text": s}}
+		key := "tally.day"
+		if bareDay.MatchString(s) {
+			key = "tally.day_number"
+		}
+		return calendar.Date{}, &engine.Error{Kind: engine.Invalid, Field: "day", Key: key, Args: map[string]any{"text": s}}
 	}
 	return calendar.NewDate(t.Year(), t.Month(), t.Day()), nil
 }

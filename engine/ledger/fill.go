@@ -11,38 +11,49 @@ type run struct {
 // fillMerged writes the text of every cell that is merged downwards into the rows that it covers. Cells merged
 // sideways keep their text in the first column only.
 func (r *reader) fillMerged(t *table) error {
+	return t.downwards(r.body, r.o, func(top, col int, covered []int) {
+		text, flags := r.body[top].at(col), r.body[top].flags[col]
+		fill := run{col: col, from: r.body[top].number, text: text}
+		for _, i := range covered {
+			if c, ok := r.fields[Title]; ok && c.Index == col {
+				r.covered[r.body[i].number] = true
+			}
+			r.set(i, col, text)
+			if flags != 0 {
+				r.mark(i, col, flags)
+			}
+			fill.grow(r.body[i].number)
+		}
+		r.tell(fill)
+	})
+}
+
+// downwards goes through the cells that are merged downwards over empty ones: their row and column, and the rows that
+// they cover, each by its index among rows.
+func (t *table) downwards(rows []gridRow, o Options, each func(top, col int, covered []int)) error {
 	work := 0
-	body := table{rows: r.body}
+	body := table{rows: rows}
 	for _, m := range t.merges {
 		if m.bottom == m.top {
 			continue
 		}
-		i := body.index(m.top)
-		if i >= len(r.body) || r.body[i].number != m.top {
+		top := body.index(m.top)
+		if top >= len(rows) || rows[top].number != m.top || rows[top].at(m.left) == "" {
 			continue
 		}
-		text := r.body[i].at(m.left)
-		if text == "" {
-			continue
-		}
-		fill := run{col: m.left, from: m.top, text: text}
-		for i++; i < len(r.body) && r.body[i].number <= m.bottom; i++ {
+		var covered []int
+		for i := top + 1; i < len(rows) && rows[i].number <= m.bottom; i++ {
 			// Merged cells never overlap in a real sheet, so more work than cells means a forged one.
-			if work++; work > r.o.MaxRows*r.o.MaxColumns {
+			if work++; work > o.MaxRows*o.MaxColumns {
 				return fail(KeyBadWorkbook, 0)
 			}
-			if r.body[i].at(m.left) == "" {
-				if c, ok := r.fields[Title]; ok && c.Index == m.left {
-					r.covered[r.body[i].number] = true
-				}
-				r.set(i, m.left, text)
-				if flags := r.body[body.index(m.top)].flags[m.left]; flags != 0 {
-					r.mark(i, m.left, flags)
-				}
-				fill.grow(r.body[i].number)
+			if rows[i].at(m.left) == "" {
+				covered = append(covered, i)
 			}
 		}
-		r.tell(fill)
+		if len(covered) > 0 {
+			each(top, m.left, covered)
+		}
 	}
 	return nil
 }
@@ -109,13 +120,16 @@ func (r *reader) fillFollowing() {
 }
 
 // set writes a cell; the row's cells are shared with the table, so they are copied first.
-func (r *reader) set(i, col int, text string) {
-	cells := slices.Clone(r.body[i].cells)
+func (r *reader) set(i, col int, text string) { r.body[i].cells = with(r.body[i].cells, col, text) }
+
+// with is a row's cells with another text in a column.
+func with(cells []string, col int, text string) []string {
+	cells = slices.Clone(cells)
 	for len(cells) <= col {
 		cells = append(cells, "")
 	}
 	cells[col] = text
-	r.body[i].cells = cells
+	return cells
 }
 
 func (r *reader) mark(i, col int, flags uint8) {

@@ -13,7 +13,7 @@ type Sheet struct {
 	Header   []string // as written, in one line
 	Rows     []SheetRow
 	Problems []Problem // cells that cannot be read
-	Notes    []Problem // hidden rows, and sheets that were not read
+	Notes    []Problem // merged cells, hidden rows, and sheets that were not read
 }
 
 // SheetRow is one row with content.
@@ -23,18 +23,19 @@ type SheetRow struct {
 }
 
 // ReadSheet reads a table with the same limits as Read, and as strictly: formulas are never evaluated. is tells whether
-// a row is the header; the first such row among the topmost, on the first sheet that has one, is it. The error is
-// always an *Error.
-func ReadSheet(data []byte, o Options, is func(header []string) bool) (*Sheet, error) {
+// a row is the header; the first such row among the topmost, on the first sheet that has one, is it. A cell that is
+// merged downwards stands in every row that it covers, unless its column is among those of which sum says that a cell
+// is about all of its rows together. The error is always an *Error.
+func ReadSheet(data []byte, o Options, is func(header []string) bool, sum func(header string) bool) (*Sheet, error) {
 	o = o.withDefaults()
 	var out *Sheet
 	take := func(t *table, sheets []string) (bool, error) {
 		var err error
-		if out, err = t.under(is); out == nil {
+		if out, err = t.under(o, is, sum); out == nil {
 			return false, err
 		}
 		t.others = without(sheets, t.sheet)
-		out.Notes = t.unseen()
+		out.Notes = append(out.Notes, t.unseen()...)
 		return true, err
 	}
 	if err := eachTable(data, o, take); err != nil {
@@ -47,7 +48,7 @@ func ReadSheet(data []byte, o Options, is func(header []string) bool) (*Sheet, e
 }
 
 // under returns what stands under the header, nil if the table has none.
-func (t *table) under(is func(header []string) bool) (*Sheet, error) {
+func (t *table) under(o Options, is func(header []string) bool, sum func(header string) bool) (*Sheet, error) {
 	for i := range min(headerRows, len(t.rows)) {
 		header := make([]string, len(t.rows[i].cells))
 		for c, text := range t.rows[i].cells {
@@ -57,7 +58,22 @@ func (t *table) under(is func(header []string) bool) (*Sheet, error) {
 			continue
 		}
 		out := &Sheet{Name: t.sheet, Header: header}
-		for _, row := range t.rows[i+1:] {
+		rows := slices.Clone(t.rows[i+1:])
+		err := t.downwards(rows, o, func(top, col int, covered []int) {
+			if col >= len(header) || sum(header[col]) {
+				return
+			}
+			text := rows[top].at(col)
+			for _, i := range covered {
+				rows[i].cells = with(rows[i].cells, col, text)
+			}
+			out.Notes = append(out.Notes, Problem{Row: rows[covered[0]].number, Column: header[col], Key: KeyFilledDown, Text: message.Short(text),
+				Args: message.Args("from", rows[top].number, "last", rows[covered[len(covered)-1]].number)})
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
 			cells := make([]string, len(header))
 			for c := range cells {
 				cells[c] = row.at(c)
