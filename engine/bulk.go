@@ -93,7 +93,7 @@ func (e *Engine) Import(ctx context.Context, who Actor, kind string, rows []Impo
 // progress is reported on. There are none while anything is wrong.
 func (e *Engine) importable(ctx context.Context, who Actor, kind string, rows []ImportRow) (Imported, *Case, []*verdict, []Change, error) {
 	out := Imported{Known: map[int]ProjectID{}}
-	w, err := e.Offered(kind)
+	w, err := e.Workflow(kind)
 	if err != nil {
 		return out, nil, nil, nil, err
 	}
@@ -102,6 +102,9 @@ func (e *Engine) importable(ctx context.Context, who Actor, kind string, rows []
 		return out, nil, nil, nil, err
 	}
 	fresh, err := e.freshRows(ctx, c, rows, &out)
+	if err == nil && len(fresh) > 0 { // of a kind that was switched off what runs goes on, and its progress comes in
+		_, err = e.Offered(kind)
+	}
 	if err != nil {
 		return Imported{}, nil, nil, nil, err
 	}
@@ -224,7 +227,8 @@ func (e *Engine) judgeRow(ctx context.Context, c *Case, cmd *Create) (*verdict, 
 			return nil, err
 		}
 	}
-	return v, e.free(ctx, c.Workflow, &v.next, true)
+	// What was is taken over as it was, whatever it owes; only what is proposed for this year waits for that.
+	return v, e.free(ctx, c.Workflow, &v.next, v.next.Year >= c.today().Year())
 }
 
 // Task is an item of somebody's to-do list.

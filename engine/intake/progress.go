@@ -26,6 +26,7 @@ var rate = regexp.MustCompile(`^(?:总体|当前|目前|累计)?(?:完成率|完
 // Words about how far the work is. 基本完成 is not done, however high the figure beside it.
 var (
 	percent = regexp.MustCompile(`^(\d{1,3})(?:\.\d+)?[%％]?$`)
+	share   = regexp.MustCompile(`^(?:1(?:\.0*)?|0?\.(\d+))$`) // of 1, as a cell holds it that is not shown in percent
 	done    = regexp.MustCompile(`^(?:已|已经|均已|全部|全面|已全部|已全面)?(?:完成|办结|竣工|完工|完成销号|销号)[。.]?$`)
 	undone  = regexp.MustCompile(`基本|未|部分|大部|初步|尚|正在|阶段性`)
 )
@@ -173,7 +174,7 @@ func (m *mapping) progress(x *matcher, row *engine.ImportRow, r ledger.Row) *Pro
 	if out.Done == "" {
 		return nil
 	}
-	out.Percent = m.percentOf(r, figure)
+	out.Percent = m.percentOf(r, header, figure)
 	report := engine.Report{Percent: max(out.Percent, 0), Done: out.Done}
 	if h := m.header[ledger.Remark]; strings.Contains(h, "原因") || strings.Contains(h, "问题") {
 		report.Problems = r.Cells[ledger.Remark]
@@ -191,10 +192,14 @@ func (m *mapping) progress(x *matcher, row *engine.ImportRow, r ledger.Row) *Pro
 }
 
 // percentOf reads how much is done, -1 where the row does not say it in figures or in a word that means all of it.
-func (m *mapping) percentOf(r ledger.Row, figure string) int {
+func (m *mapping) percentOf(r ledger.Row, header, figure string) int {
 	said := r.Cells[ledger.Progress] + r.Cells[ledger.Outcome]
 	n := -1
-	if g := percent.FindStringSubmatch(fold(figure)); g != nil {
+	if g := share.FindStringSubmatch(fold(figure)); g != nil && !strings.ContainsAny(header, "%％") {
+		if g[1] != "" { // 1 may be all of it or one in a hundred: not guessed
+			n, _ = strconv.Atoi((g[1] + "0")[:2]) // digits, by the pattern
+		}
+	} else if g := percent.FindStringSubmatch(fold(figure)); g != nil {
 		if v, err := strconv.Atoi(g[1]); err == nil && v <= 100 {
 			n = v
 		}

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -159,6 +160,29 @@ func TestALaterLedgerReportsProgress(t *testing.T) {
 				t.Fatalf("%d %% at one time, %d %% at another", shown.Items[0].Said.Percent, p)
 			}
 		}
+		// A share that is not shown in percent is one of 1, unless the head says otherwise; 1 itself is not guessed.
+		for _, c := range []struct {
+			header, figure string
+			want           int
+		}{{"完成率", "0.57", 57}, {"完成率", "0.5", 50}, {"完成率", "0.578", 57}, {"完成率", "1", -1}, {"完成率", "0", 0}, {"完成率", "57", 57},
+			{"完成率", "1%", 1}, {"完成率（%）", "0.57", 0}, {"完成率（%）", "1", 1}, {"完成率", "100", 100}} {
+			r, err := intake.Preview(ctx, o.e, o.supervisor, intake.Ledger{File: "2022.csv", Kind: "tz", Unit: o.root, List: "2022-1",
+				Data: []byte("项目内容,进展情况," + c.header + "\n\"" + title + "\",三期开工," + c.figure + "\n")})
+			must(err)
+			if got := r.Items[0].Said.Percent; got != c.want {
+				t.Errorf("%s under %s is %d %%, want %d", c.figure, c.header, got, c.want)
+			}
+		}
+		// A kind that is switched off takes in how what runs goes on, and nothing new.
+		must(o.e.DisableKind(ctx, engine.Operator(), "tz"))
+		if r = take("2022.csv", "项目内容,完成情况\n\""+title+"\",停办前的进展\n"); r.Reported() != 1 {
+			t.Errorf("switched off: %d reported, notes %s", r.Reported(), keys(r))
+		}
+		_, err = intake.Take(ctx, o.e, o.supervisor, intake.Ledger{File: "2022.csv", Kind: "tz", Unit: o.root, List: "2022-1", Data: []byte("项目内容,完成情况\n停办后的新事,刚开始\n")}, audit.Digest{})
+		if x, ok := errors.AsType[*engine.Error](err); !ok || x.Key != "kind.off" {
+			t.Errorf("something new of a kind that is off: %v", err)
+		}
+		must(o.e.EnableKind(ctx, engine.Operator(), "tz"))
 		// A long text is refused as a whole rather than cut.
 		long, err := intake.Take(ctx, o.e, o.supervisor, intake.Ledger{File: "2022.csv", Kind: "tz", Unit: o.root, List: "2022-1",
 			Data: []byte("项目内容,完成情况\n\"" + title + "\"," + strings.Repeat("长", 1001) + "\n")}, audit.Digest{})
