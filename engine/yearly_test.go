@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -210,9 +211,17 @@ func TestAYearComesAndGoesWithTheVersion(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		h := settle(t, db, "2026-03-02 10:00")
 		ctx := t.Context()
-		publish := func(version, yearly string) {
+		publish := func(yearly string) {
 			source, _ := workflows.Source("shuji")
-			text := strings.NewReplacer("version: 3\n", "version: "+version+"\n", "yearly: true ", "yearly: "+yearly+" ").Replace(string(source))
+			known, err := workflows.Compile(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := h.e.Workflow("shuji")
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := strings.NewReplacer(fmt.Sprintf("version: %d\n", known.Version), fmt.Sprintf("version: %d\n", w.Version+1), "yearly: true ", "yearly: "+yearly+" ").Replace(string(source))
 			if _, err := h.e.Publish(ctx, h.people["admin"], []byte(text)); err != nil {
 				t.Fatal(err)
 			}
@@ -221,7 +230,7 @@ func TestAYearComesAndGoesWithTheVersion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		publish("4", "false")
+		publish("false")
 		first, err = h.e.Repin(ctx, h.people["admin"], first.ID)
 		if err != nil || first.Year != 0 {
 			t.Fatalf("without years it is of %d, %v", first.Year, err)
@@ -234,7 +243,7 @@ func TestAYearComesAndGoesWithTheVersion(t *testing.T) {
 			t.Fatalf("a second is of %d, %v", second.Year, err)
 		}
 		h.clock.set(clockTime("2027-01-01 00:10")) // it was begun in the year before
-		publish("5", "true")
+		publish("true")
 		if first, err = h.e.Repin(ctx, h.people["admin"], first.ID); err != nil || first.Year != 2026 {
 			t.Fatalf("with years it is of %d, %v", first.Year, err)
 		}
