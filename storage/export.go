@@ -161,7 +161,7 @@ func (x *exporter) each(do func(*entryRow, *int64) error) error {
 	const size = 1000
 	query := "SELECT e.id, e.subject, e.seq, e.bytes, l.idx FROM entries e LEFT JOIN log_leaves l ON l.entry_id = e.id WHERE (e.subject, e.seq, e.id) > (?, ?, ?) AND " +
 		x.only + " ORDER BY e.subject, e.seq, e.id LIMIT " + strconv.Itoa(size)
-	after := []any{"", int64(0), "00000000-0000-0000-0000-000000000000"}
+	after := []any{"", int64(0), leastID}
 	for {
 		var e entryRow
 		rows, err := x.tx.Raw(query, append(after[:3:3], x.args...)...).Rows()
@@ -260,9 +260,9 @@ func (x *exporter) subjects() error {
 }
 
 // rowOf reads the row of a subject.
-func rowOf[T any](x *exporter, t table, id string) (*T, error) {
+func rowOf[T any](tx *gorm.DB, t table, id string) (*T, error) {
 	var found []T
-	if err := x.tx.Raw("SELECT "+t.quoted("")+" FROM "+t.name+" WHERE id = ?", id).Scan(&found).Error; err != nil {
+	if err := tx.Raw("SELECT "+t.quoted("")+" FROM "+t.name+" WHERE id = ?", id).Scan(&found).Error; err != nil {
 		return nil, err
 	}
 	if len(found) == 0 {
@@ -277,7 +277,7 @@ func (x *exporter) subject(name string) (bundle.Subject, error) {
 	s := bundle.Subject{Subject: name, Version: -1}
 	kind, id, _ := strings.Cut(name, "/")
 	if kind == engine.SubjectProject {
-		p, err := rowOf[engine.Project](x, projects, id)
+		p, err := rowOf[engine.Project](x.tx, projects, id)
 		if err != nil {
 			return s, err
 		}
@@ -292,39 +292,12 @@ func (x *exporter) subject(name string) (bundle.Subject, error) {
 		return s, errGone
 	}
 	s.Seq, s.Head = heads[0].Seq, heads[0].Head
-	var state any
-	var err error
-	switch kind {
-	case engine.SubjectUnit:
-		var r *engine.Unit
-		if r, err = rowOf[engine.Unit](x, units, id); err == nil {
-			s.Version, state = r.Version, r
-		}
-	case engine.SubjectUser:
-		var r *userRow
-		if r, err = rowOf[userRow](x, users, id); err == nil {
-			s.Version, state = r.Version, r.User
-		}
-	case engine.SubjectToken:
-		var r *engine.Token
-		if r, err = rowOf[engine.Token](x, tokens, id); err == nil {
-			s.Version, state = r.Version, r
-		}
-	case engine.SubjectDelegation:
-		var r *engine.Delegation
-		if r, err = rowOf[engine.Delegation](x, delegations, id); err == nil {
-			s.Version, state = r.Version, r
-		}
-	case engine.SubjectList:
-		var r *engine.List
-		if r, err = rowOf[engine.List](x, lists, id); err == nil {
-			s.Version, state = r.Version, r
-		}
-	}
-	if err != nil || state == nil {
+	row, err := standOf(x.tx, name)
+	if err != nil || row == nil {
 		return s, err
 	}
-	s.State, err = json.Marshal(state)
+	s.Version = row.version
+	s.State, err = json.Marshal(row.state)
 	return s, err
 }
 

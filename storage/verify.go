@@ -99,8 +99,8 @@ type Report struct {
 func (r *Report) Intact() bool { return len(r.Findings) == 0 }
 
 // Verify reads the whole trail and compares it with itself and with every row that it explains: the signatures of
-// checkpoints, the Merkle log under them; each entry's hash, columns, place in its chain and in the log; each project, unit, user, token, list, need, score sheet and yearly count with the fold of its entries; commitments,
-// evidence and definitions. It reads one consistent state, writes nothing, and keeps no more in memory than a batch,
+// checkpoints, the Merkle log under them; each entry's hash, columns, place in its chain and in the log; each project and every other row of standings with the
+// fold of its entries; commitments, evidence and definitions. It reads one consistent state, writes nothing, and keeps no more in memory than a batch,
 // one subject's chain and the heads of definitions. An error says that it could not decide.
 func (db *DB) Verify(ctx context.Context, opt VerifyOptions) (Report, error) {
 	if opt.Batch <= 0 {
@@ -141,16 +141,7 @@ type verifier struct {
 	report *Report
 
 	projects stream[engine.Project]
-	units    stream[engine.Unit]
-	users    stream[userRow]
-	tokens   stream[engine.Token]
-	lent     stream[engine.Delegation]
-	lists    stream[engine.List]
-	needs    stream[engine.Need]
-	sheets   stream[engine.SheetVersion]
-	kinds    stream[engine.KindSwitch]
-	tallies  stream[engine.Tally]
-	counts   stream[engine.TallyYear]
+	stands   map[string]standingRows // by kind
 	heads    stream[subjectRow]
 	evidence stream[engine.Evidence]
 	remarks  stream[engine.Remark]
@@ -166,38 +157,18 @@ type verifier struct {
 func newVerifier(tx *gorm.DB, opt VerifyOptions, r *Report) *verifier {
 	size := max(opt.Batch/8, 1) // rows are wider than entries
 	v := &verifier{tx: tx, opt: opt, report: r, published: map[string]bool{}, files: map[audit.Digest]bool{}}
-	id := "SELECT %s FROM %s WHERE id > ? ORDER BY id LIMIT " + strconv.Itoa(size)
-	const least = "00000000-0000-0000-0000-000000000000"
-	v.projects = stream[engine.Project]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, projects.quoted(""), projects.name), after: []any{least}, size: size,
+	v.projects = stream[engine.Project]{tx: tx, turn: &v.turn, after: []any{leastID}, size: size,
+		query:   fmt.Sprintf("SELECT %s FROM %s WHERE id > ? ORDER BY id LIMIT %d", projects.quoted(""), projects.name, size),
 		subject: func(p *engine.Project) string { return p.Subject() }, next: func(p *engine.Project) []any { return []any{string(p.ID)} }}
-	v.units = stream[engine.Unit]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, units.quoted(""), units.name), after: []any{least}, size: size,
-		subject: func(u *engine.Unit) string { return engine.SubjectUnit + "/" + string(u.ID) }, next: func(u *engine.Unit) []any { return []any{string(u.ID)} }}
-	v.users = stream[userRow]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, users.quoted(""), users.name), after: []any{least}, size: size,
-		subject: func(u *userRow) string { return engine.SubjectUser + "/" + string(u.ID) }, next: func(u *userRow) []any { return []any{string(u.ID)} }}
-	v.tokens = stream[engine.Token]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, tokens.quoted(""), tokens.name), after: []any{least}, size: size,
-		subject: func(t *engine.Token) string { return engine.SubjectToken + "/" + string(t.ID) }, next: func(t *engine.Token) []any { return []any{string(t.ID)} }}
-	v.lent = stream[engine.Delegation]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, delegations.quoted(""), delegations.name), after: []any{least}, size: size,
-		subject: func(d *engine.Delegation) string { return engine.SubjectDelegation + "/" + string(d.ID) }, next: func(d *engine.Delegation) []any { return []any{string(d.ID)} }}
-	v.lists = stream[engine.List]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, lists.quoted(""), lists.name), after: []any{least}, size: size,
-		subject: func(l *engine.List) string { return l.Subject() }, next: func(l *engine.List) []any { return []any{string(l.ID)} }}
-	v.needs = stream[engine.Need]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, needs.quoted(""), needs.name), after: []any{least}, size: size,
-		subject: func(n *engine.Need) string { return n.Subject() }, next: func(n *engine.Need) []any { return []any{string(n.ID)} }}
-	v.sheets = stream[engine.SheetVersion]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, sheetVersions.quoted(""), sheetVersions.name), after: []any{least}, size: size,
-		subject: func(s *engine.SheetVersion) string { return s.Subject() }, next: func(s *engine.SheetVersion) []any { return []any{string(s.ID)} }}
-	v.kinds = stream[engine.KindSwitch]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, kinds.quoted(""), kinds.name), after: []any{""}, size: size,
-		subject: func(k *engine.KindSwitch) string { return k.Subject() }, next: func(k *engine.KindSwitch) []any { return []any{k.ID} }}
-	v.tallies = stream[engine.Tally]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, tallies.quoted(""), tallies.name), after: []any{""}, size: size,
-		subject: func(t *engine.Tally) string { return t.Subject() }, next: func(t *engine.Tally) []any { return []any{t.ID} }}
-	v.counts = stream[engine.TallyYear]{tx: tx, turn: &v.turn, query: fmt.Sprintf(id, tallyYears.quoted(""), tallyYears.name), after: []any{least}, size: size,
-		subject: func(y *engine.TallyYear) string { return y.Subject() }, next: func(y *engine.TallyYear) []any { return []any{string(y.ID)} }}
+	v.beginStandings(size)
 	v.heads = stream[subjectRow]{tx: tx, turn: &v.turn, query: "SELECT subject, seq, head FROM subjects WHERE subject > ? ORDER BY subject LIMIT " + strconv.Itoa(size), after: []any{""}, size: size,
 		subject: func(s *subjectRow) string { return s.Subject }, next: func(s *subjectRow) []any { return []any{s.Subject} }}
 	v.evidence = stream[engine.Evidence]{tx: tx, turn: &v.turn, query: "SELECT " + evidence.quoted("") + " FROM evidence WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT " + strconv.Itoa(size),
-		after: []any{least, least}, size: size,
+		after: []any{leastID, leastID}, size: size,
 		subject: func(e *engine.Evidence) string { return engine.SubjectProject + "/" + string(e.ProjectID) },
 		next:    func(e *engine.Evidence) []any { return []any{string(e.ProjectID), e.ID} }}
 	v.remarks = stream[engine.Remark]{tx: tx, turn: &v.turn, query: "SELECT " + remarks.quoted("") + " FROM remarks WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT " + strconv.Itoa(size),
-		after: []any{least, ""}, size: size,
+		after: []any{leastID, ""}, size: size,
 		subject: func(r *engine.Remark) string { return engine.SubjectProject + "/" + string(r.ProjectID) },
 		next:    func(r *engine.Remark) []any { return []any{string(r.ProjectID), r.ID} }}
 	if opt.Project != "" {
@@ -214,7 +185,10 @@ func (v *verifier) narrow(id engine.ProjectID) {
 	v.evidence.only = []any{string(id)}
 	v.remarks.query = strings.Replace(v.remarks.query, " ORDER BY", " AND project_id = ? ORDER BY", 1)
 	v.remarks.only = []any{string(id)}
-	v.units.done, v.users.done, v.tokens.done, v.lent.done, v.lists.done, v.needs.done, v.sheets.done, v.kinds.done, v.tallies.done, v.counts.done, v.heads.done = true, true, true, true, true, true, true, true, true, true, true
+	v.heads.done = true
+	for _, rows := range v.stands {
+		rows.end()
+	}
 }
 
 func (v *verifier) found(list ...audit.Finding) {
@@ -292,7 +266,7 @@ func (v *verifier) readAhead(query string, only []any) (ahead <-chan batch, stop
 	go func() {
 		defer close(ended)
 		defer close(out)
-		after := []any{"", int64(0), "00000000-0000-0000-0000-000000000000"}
+		after := []any{"", int64(0), leastID}
 		for {
 			var b batch
 			b.entries, b.err = v.batch(query, append(after, only...))

@@ -33,67 +33,25 @@ func (v *verifier) closeChain() error {
 	if head.Seq != c.Seq() {
 		v.note(subject, audit.CheckHead, "the newest entry should have seq %d, the entries end with seq %d", head.Seq, c.Seq())
 	}
-	switch kind {
-	case engine.SubjectUnit:
-		row, err := v.units.until(subject, func(u *engine.Unit) { v.loneUnit(u) })
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Units++; return row.Version, row })
-	case engine.SubjectToken:
-		row, err := v.tokens.until(subject, func(t *engine.Token) { v.loneToken(t) })
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Tokens++; return row.Version, row })
-	case engine.SubjectDelegation:
-		row, err := v.lent.until(subject, func(d *engine.Delegation) { v.loneDelegation(d) })
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Delegations++; return row.Version, row })
-	case engine.SubjectList:
-		row, err := v.lists.until(subject, func(l *engine.List) { v.loneList(l) })
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Lists++; return row.Version, row })
-	case engine.SubjectNeed:
-		row, err := v.needs.until(subject, v.loneNeed)
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Needs++; return row.Version, row })
-	case engine.SubjectSheet:
-		row, err := v.sheets.until(subject, v.loneSheet)
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
-			v.report.Checked.Sheets++
-			if got := audit.HashContent(row.Source).String(); got != row.Digest {
-				v.note(subject, CheckDefinition, "the score sheet has the digest %s, its source %s", row.Digest, got)
-			}
-			return row.Version, row
-		})
-	case engine.SubjectKind:
-		row, err := v.kinds.until(subject, v.loneKind)
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Kinds++; return row.Version, row })
-	case engine.SubjectTally:
-		row, err := v.tallies.until(subject, v.loneTally)
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.Tallies++; return row.Version, row })
-	case engine.SubjectTallyYear:
-		row, err := v.counts.until(subject, v.loneTallyYear)
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) { v.report.Checked.TallyYears++; return row.Version, row })
-	case engine.SubjectUser:
-		row, err := v.users.until(subject, func(u *userRow) { v.loneUser(u) })
-		return v.closeRow(c, head, row == nil, err, func() (int64, any) {
-			v.report.Checked.Users++
-			v.commitment(subject, row)
-			return row.Version, row.User
-		})
-	}
-	v.found(c.Close(head.Head, -1, nil)...)
-	return nil
-}
-
-func (v *verifier) closeRow(c *audit.Chain, head *subjectRow, missing bool, err error, row func() (int64, any)) error {
-	if err != nil {
-		return err
-	}
-	if missing {
-		v.note(v.subject, CheckOrphan, "there are entries, but the row is gone")
+	rows, ok := v.stands[kind]
+	if !ok {
 		v.found(c.Close(head.Head, -1, nil)...)
 		return nil
 	}
-	version, state := row()
-	b, err := json.Marshal(state)
+	row, err := rows.until(subject)
 	if err != nil {
 		return err
 	}
-	v.found(c.Close(head.Head, version, b)...)
+	if row == nil {
+		v.note(subject, CheckOrphan, "there are entries, but the row is gone")
+		v.found(c.Close(head.Head, -1, nil)...)
+		return nil
+	}
+	b, err := json.Marshal(row.state)
+	if err != nil {
+		return err
+	}
+	v.found(c.Close(head.Head, row.version, b)...)
 	return nil
 }
 
@@ -231,19 +189,7 @@ func (v *verifier) lone(subject, what string) {
 }
 
 func (v *verifier) loneProject(p *engine.Project) { v.lone(p.Subject(), "project") }
-func (v *verifier) loneUnit(u *engine.Unit)       { v.lone(engine.SubjectUnit+"/"+string(u.ID), "unit") }
-func (v *verifier) loneUser(u *userRow)           { v.lone(engine.SubjectUser+"/"+string(u.ID), "user") }
-func (v *verifier) loneToken(t *engine.Token)     { v.lone(engine.SubjectToken+"/"+string(t.ID), "token") }
-func (v *verifier) loneDelegation(d *engine.Delegation) {
-	v.lone(engine.SubjectDelegation+"/"+string(d.ID), "delegation")
-}
-func (v *verifier) loneHead(s *subjectRow)            { v.lone(s.Subject, "subject") }
-func (v *verifier) loneList(l *engine.List)           { v.lone(l.Subject(), "list") }
-func (v *verifier) loneNeed(n *engine.Need)           { v.lone(n.Subject(), "need") }
-func (v *verifier) loneSheet(s *engine.SheetVersion)  { v.lone(s.Subject(), "score sheet") }
-func (v *verifier) loneKind(k *engine.KindSwitch)     { v.lone(k.Subject(), "kind") }
-func (v *verifier) loneTally(t *engine.Tally)         { v.lone(t.Subject(), "yearly count") }
-func (v *verifier) loneTallyYear(y *engine.TallyYear) { v.lone(y.Subject(), "member's year") }
+func (v *verifier) loneHead(s *subjectRow)        { v.lone(s.Subject, "subject") }
 func (v *verifier) loneEvidence(e *engine.Evidence) {
 	v.note(engine.SubjectProject+"/"+string(e.ProjectID), CheckEvidence, "no entry tells of evidence %s", e.ID)
 }
@@ -257,35 +203,10 @@ func (v *verifier) rest() error {
 	if _, err := v.projects.until("", v.loneProject); err != nil {
 		return err
 	}
-	if _, err := v.units.until("", v.loneUnit); err != nil {
-		return err
-	}
-	if _, err := v.users.until("", v.loneUser); err != nil {
-		return err
-	}
-	if _, err := v.tokens.until("", v.loneToken); err != nil {
-		return err
-	}
-	if _, err := v.lent.until("", v.loneDelegation); err != nil {
-		return err
-	}
-	if _, err := v.lists.until("", v.loneList); err != nil {
-		return err
-	}
-	if _, err := v.needs.until("", v.loneNeed); err != nil {
-		return err
-	}
-	if _, err := v.sheets.until("", v.loneSheet); err != nil {
-		return err
-	}
-	if _, err := v.kinds.until("", v.loneKind); err != nil {
-		return err
-	}
-	if _, err := v.tallies.until("", v.loneTally); err != nil {
-		return err
-	}
-	if _, err := v.counts.until("", v.loneTallyYear); err != nil {
-		return err
+	for _, s := range standings {
+		if _, err := v.stands[s.kind].until(""); err != nil {
+			return err
+		}
 	}
 	if _, err := v.heads.until("", v.loneHead); err != nil {
 		return err
