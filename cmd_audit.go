@@ -180,7 +180,8 @@ func verifyWith(ctx context.Context, db *storage.DB, signing string, opt storage
 	return db.Verify(ctx, opt)
 }
 
-func (s *session) showFindings(list []audit.Finding) {
+// showFindings lists what was found, and says how many more there are.
+func (s *session) showFindings(list []audit.Finding, more int) {
 	for _, f := range list {
 		where := f.Subject
 		if f.Seq > 0 {
@@ -190,6 +191,9 @@ func (s *session) showFindings(list []audit.Finding) {
 			where += " " + f.Entry
 		}
 		s.say("verify.finding", "where", where, "check", f.Check, "detail", f.Detail)
+	}
+	if more > 0 {
+		s.print(message.Text(s.lang, "verifier.more", map[string]any{"n": more}))
 	}
 }
 
@@ -201,11 +205,8 @@ func (s *session) showErased(list []audit.Erased) {
 }
 
 func (s *session) showVerdict(v verdict) {
-	s.showFindings(v.Findings)
+	s.showFindings(v.Findings, v.More)
 	s.showErased(v.Erased)
-	if v.More > 0 {
-		s.say("verify.more", "n", v.More)
-	}
 	if v.Error != "" {
 		_, _ = fmt.Fprintln(s.err, s.text("verify.error", "why", v.Error))
 	}

@@ -145,7 +145,7 @@ func (x *auditVerifyCmd) verifyBundle(s *session) error {
 	if x.JSON {
 		return errors.Join(s.json(v), failure{code: code})
 	}
-	s.showFindings(v.Findings)
+	s.showFindings(v.Findings, v.More)
 	s.showErased(r.Erased)
 	if v.OwnKeys {
 		s.print(message.Text(s.lang, "verifier.own_keys", nil))
@@ -161,6 +161,6 @@ func (x *auditVerifyCmd) verifyBundle(s *session) error {
 		s.say("verify.bundle", "scope", message.Text(s.lang, "verifier.scope."+r.Manifest.Scope, nil), "entries", r.Checked.Entries, "subjects", r.Checked.Subjects, "proofs", r.Checked.Proofs+r.Checked.Leaves,
 			"size", c.Size, "at", c.Time.Format(time.RFC3339))
 	}
-	s.say("verify."+v.Verdict, "n", len(v.Findings))
+	s.say("verify."+v.Verdict, "n", len(v.Findings)+v.More)
 	return failure{code: code}
 }

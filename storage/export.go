@@ -119,7 +119,7 @@ func (x *exporter) run(ctx context.Context, m bundle.Manifest, keys []string) er
 		err = x.evidence()
 	}
 	if err == nil && x.whole {
-		err = errors.Join(x.openings(), x.definitions())
+		err = errors.Join(x.openings(), x.definitions(), x.sources())
 	}
 	return err
 }
@@ -319,8 +319,23 @@ func (x *exporter) evidence() error {
 	return nil
 }
 
-// openings writes what opens commitments that have not been erased.
+// openings writes what opens commitments that have not been erased, in the order of subjects.
 func (x *exporter) openings() error {
+	for after := []any{leastID, ""}; ; {
+		var list []engine.Remark
+		if err := x.tx.Raw("SELECT "+remarks.quoted("")+" FROM remarks WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT 1000", after...).Scan(&list).Error; err != nil {
+			return err
+		}
+		for _, r := range list {
+			if err := x.out.Opening(bundle.Opening{Subject: engine.SubjectProject + "/" + string(r.ProjectID), Of: r.ID, Salt: r.Salt, Value: r.Text}); err != nil {
+				return err
+			}
+			after = []any{string(r.ProjectID), r.ID}
+		}
+		if len(list) == 0 {
+			break
+		}
+	}
 	var rows []userRow
 	if err := x.tx.Raw("SELECT " + users.quoted("") + " FROM users ORDER BY id").Scan(&rows).Error; err != nil {
 		return err
@@ -333,18 +348,7 @@ func (x *exporter) openings() error {
 			return err
 		}
 	}
-	for after := []any{"00000000-0000-0000-0000-000000000000", ""}; ; {
-		var list []engine.Remark
-		if err := x.tx.Raw("SELECT "+remarks.quoted("")+" FROM remarks WHERE (project_id, id) > (?, ?) ORDER BY project_id, id LIMIT 1000", after...).Scan(&list).Error; err != nil || len(list) == 0 {
-			return err
-		}
-		for _, r := range list {
-			if err := x.out.Opening(bundle.Opening{Subject: engine.SubjectProject + "/" + string(r.ProjectID), Of: r.ID, Salt: r.Salt, Value: r.Text}); err != nil {
-				return err
-			}
-			after = []any{string(r.ProjectID), r.ID}
-		}
-	}
+	return nil
 }
 
 func (x *exporter) definitions() error {
@@ -358,4 +362,24 @@ func (x *exporter) definitions() error {
 		}
 	}
 	return nil
+}
+
+// sources writes the sources of score sheets that entries tell of.
+func (x *exporter) sources() error {
+	rows, err := x.tx.Raw("SELECT CAST(id AS text), source FROM sheet_versions s WHERE EXISTS (SELECT 1 FROM entries e WHERE e.subject = '" + engine.SubjectSheet + "/' || CAST(s.id AS text)) ORDER BY id").Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		var source []byte
+		if err := rows.Scan(&id, &source); err != nil {
+			return err
+		}
+		if err := x.out.Source(bundle.Source{Subject: engine.SubjectSheet + "/" + id, Source: string(source)}); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

@@ -13,6 +13,15 @@ import (
 // OlderVersion lets tests compare versions.
 var OlderVersion = olderVersion
 
+// Standings returns the kinds of subjects that have a row of their own, but for projects.
+func Standings() []string {
+	var out []string
+	for _, s := range standings {
+		out = append(out, s.kind)
+	}
+	return out
+}
+
 // Columns returns, by table, the columns of the structs and whether they may be NULL.
 func Columns(backend string) map[string]map[string]bool {
 	out := map[string]map[string]bool{}

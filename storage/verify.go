@@ -192,13 +192,9 @@ func (v *verifier) narrow(id engine.ProjectID) {
 }
 
 func (v *verifier) found(list ...audit.Finding) {
-	for _, f := range list {
-		if len(v.report.Findings) < v.opt.Findings {
-			v.report.Findings = append(v.report.Findings, f)
-		} else {
-			v.report.More++
-		}
-	}
+	var more int
+	v.report.Findings, more = audit.Collect(v.report.Findings, v.opt.Findings, list...)
+	v.report.More += more
 }
 
 func (v *verifier) note(subject, check, format string, args ...any) {

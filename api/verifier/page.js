@@ -35,7 +35,7 @@
     return el("section", "", el("h2", "", title), dl);
   }
 
-  function findings(found) {
+  function findings(found, more) {
     const rows = el("tbody");
     for (const f of found) {
       const subject = el("td", "", el("span", "mono", f.subject));
@@ -45,13 +45,16 @@
       rows.append(el("tr", "", subject, el("td", "", el("b", "", t(check)), el("div", "mono", f.detail))));
     }
     const head = el("thead", "", el("tr", "", el("th", "", t("subject")), el("th", "", t("found"))));
-    return el("section", "", el("h2", "", t("findings")), el("table", "", head, rows));
+    const section = el("section", "", el("h2", "", t("findings")), el("table", "", head, rows));
+    if (more) section.append(el("p", "", t("more", { n: number(more) })));
+    return section;
   }
 
   // report shows what `bihuan audit verify` says of a bundle, in the same order: the verdict, why, and what was looked at.
   function report(file, a) {
     const cls = { intact: "g", tampered: "r", undecided: "y" }[a.verdict];
-    const n = a.findings.length;
+    const more = a.more || 0;
+    const n = a.findings.length + more;
     const parts = [banner(cls, t(a.verdict, { n: number(n) }), t(a.verdict + "_detail"))];
     for (const d of a.doubts || []) {
       const why = t("doubt." + d.why, { n: number(d.n) });
@@ -60,7 +63,7 @@
     for (const why of a.undecided || []) parts.push(el("p", "banner y", why));
     if (a.error) parts.push(el("p", "banner y", t("broken_off", { why: a.error })));
     if (a.own_keys) parts.push(el("p", "banner n", t("own_keys")));
-    if (n) parts.push(findings(a.findings));
+    if (n) parts.push(findings(a.findings, more));
     const erased = (a.erased || []).map((x) => [x.subject + (x.of ? " " + x.of : ""), t("erased_by", { by: x.by, at: x.at }), "mono"]);
     if (erased.length) parts.push(list(t("erased"), erased));
     const m = a.manifest;

@@ -65,9 +65,33 @@ type Finding struct {
 	Detail  string `json:"detail"`
 }
 
+// maxFinding bounds a text of a finding in bytes. Forgers write them, too.
+const maxFinding = 2048
+
+// Collect appends what was found to a list of at most limit findings, and returns how many have no place in it. Texts
+// that nobody would read to their end are cut.
+func Collect(list []Finding, limit int, found ...Finding) (out []Finding, more int) {
+	cut := func(text *string) {
+		if len(*text) > maxFinding {
+			*text = strings.ToValidUTF8((*text)[:maxFinding], "") + "…" // a copy, which keeps nothing of a long text
+		}
+	}
+	for _, f := range found {
+		if len(list) >= limit {
+			more++
+			continue
+		}
+		cut(&f.Subject)
+		cut(&f.Entry)
+		cut(&f.Detail)
+		list = append(list, f)
+	}
+	return list, more
+}
+
 // Chain verifies the entries of one subject, given in the order of their seq, and folds its state from them. After
 // a finding it goes on with what it was given, so that every bad entry is named and no good one because of it.
-// Its memory is the state and 40 bytes for each entry.
+// Its memory is the state, up to heldBytes that the state still holds on to, and 40 bytes for each entry.
 type Chain struct {
 	subject string
 	links   []link
@@ -79,7 +103,13 @@ type Chain struct {
 	entry   Entry  // that was added last
 	invalid error  // why its bytes are none
 	doubt   int64  // first seq whose content is missing from the state, 0 if none
+	held    int    // bytes of entries that the state may hold on to, beside its own
+	size    int    // of the state as JSON, when it was written anew
+	moved   int64  // members of the state that made room for others
 }
+
+// heldBytes is how much of entries the state may hold on to before it is written anew: its parts are parts of them.
+const heldBytes = 2 << 20
 
 // link is an entry that stands in the chain.
 type link struct {
@@ -92,6 +122,12 @@ func NewChain(subject string) *Chain { return &Chain{subject: subject} }
 
 // State returns the fold of the entries so far, in canonical form; {} if none changed it.
 func (c *Chain) State() json.RawMessage { return c.state.append(nil) }
+
+// Size returns how large the state was at least of late, in bytes of JSON; it may have grown by heldBytes since.
+func (c *Chain) Size() int { return c.size }
+
+// Moved returns how many members of the state have made room for others so far, which is what folding costs.
+func (c *Chain) Moved() int64 { return c.moved }
 
 // Head returns the hash of the newest entry, recomputed from its bytes; zero if there is none.
 func (c *Chain) Head() Digest { return c.last().hash }
@@ -188,8 +224,22 @@ func (c *Chain) Add(r Row) []Finding {
 		note(CheckTime, "at is %s, but the entry before has %s", e.At.Format(timeLayout), c.at.Format(timeLayout))
 	}
 	c.at, c.version = e.At, e.Version
-	c.state.apply(set)
+	if len(set) > 0 {
+		c.moved += c.state.apply(set)
+		if c.held += len(r.Bytes); c.held > heldBytes {
+			c.renew()
+		}
+	}
 	return found
+}
+
+// renew writes the state anew, so that nothing else is held.
+func (c *Chain) renew() {
+	text := c.state.append(nil)
+	c.held, c.size = 0, len(text)
+	if state, err := parseObject(string(text), nullRefused); err == nil {
+		c.state = state
+	}
 }
 
 // suspect remembers that the content of an entry is not in the state.

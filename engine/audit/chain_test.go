@@ -3,10 +3,12 @@ package audit
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -315,4 +317,47 @@ func TestDeletedDoubledSwappedAreNamed(t *testing.T) {
 			t.Fatalf("cut after seq %d: %v", seq, cut)
 		}
 	})
+}
+
+// TestChainHoldsLittle: a state of a few bytes does not keep the entries in memory from which it came.
+func TestChainHoldsLittle(t *testing.T) {
+	const n, limit = 3000, 16 << 20 // entries of 12 KiB, and bytes
+	c := NewChain("project/p")
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var prev Digest
+	for i := range n {
+		e := Entry{V: Format, Log: "0190c2f0-0000-7000-8000-000000000001/1", ID: "0190c2f0-0000-7000-8000-000000000001", At: time.Date(2026, 9, 1, 0, 0, i, 0, time.UTC),
+			Actor: Actor{ID: "operator", Via: ViaCLI}, Action: "edit", Subject: "project/p", Seq: int64(i + 1), Prev: prev, Version: int64(i + 1),
+			Data: json.RawMessage(fmt.Sprintf(`{"long":"%s","set":{"m%d":1}}`, strings.Repeat("x", 12<<10), i))}
+		r, err := e.Row()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := c.Add(r); len(found) > 0 {
+			t.Fatal(found)
+		}
+		prev = r.Hash
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if used := int64(after.HeapAlloc) - int64(before.HeapAlloc); used > limit {
+		t.Errorf("%d entries of a state of %d bytes hold %d bytes", n, len(c.State()), used)
+	}
+	runtime.KeepAlive(c)
+}
+
+// TestCollect: so many findings are listed, the others counted, and what a forger made long is cut.
+func TestCollect(t *testing.T) {
+	long := strings.Repeat("长", maxFinding)
+	list, more := Collect(nil, 2, Finding{Subject: long, Entry: long, Detail: long}, Finding{Detail: "b"}, Finding{Detail: "c"}, Finding{Detail: "d"})
+	if len(list) != 2 || more != 2 || list[1].Detail != "b" {
+		t.Fatalf("%d listed, %d more", len(list), more)
+	}
+	for _, text := range []string{list[0].Subject, list[0].Entry, list[0].Detail} {
+		if len(text) > maxFinding+len("…") || !utf8.ValidString(text) || !strings.HasSuffix(text, "长…") {
+			t.Errorf("%d bytes: %q", len(text), text)
+		}
+	}
 }

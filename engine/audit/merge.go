@@ -132,8 +132,8 @@ func (s *scanner) sort(o object) error {
 	return nil
 }
 
-// apply merges a patch into o (RFC 7386, section 2).
-func (o *object) apply(patch object) {
+// apply merges a patch into o (RFC 7386, section 2). It returns how many members made room for others.
+func (o *object) apply(patch object) (moved int64) {
 	next := 0 // both are in order: what comes next lies behind what was there
 	for _, p := range patch {
 		i, found := slices.BinarySearchFunc((*o)[next:], p.key, func(m member, key string) int { return compareKeys(m.key, key) })
@@ -142,21 +142,24 @@ func (o *object) apply(patch object) {
 		switch {
 		case p.leaf == "null":
 			if found {
+				moved += int64(len(*o) - i)
 				*o = slices.Delete(*o, i, i+1)
 			}
 			continue
 		case !found:
+			moved += int64(len(*o) - i)
 			*o = slices.Insert(*o, i, member{key: p.key})
 		}
 		m := &(*o)[i]
 		m.leaf = p.leaf
 		if p.isObject() {
 			// Into what is no object, a patch goes as into {}: the nulls in it must not stay.
-			m.members.apply(p.members)
+			moved += m.members.apply(p.members)
 		} else {
 			m.members = nil
 		}
 	}
+	return moved
 }
 
 // diff returns the patch that leads from o to next.

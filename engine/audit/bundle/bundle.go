@@ -16,8 +16,12 @@
 //	openings.ndjson     {"subject":"user/…","salt":…,"value":…}: what opens the commitments to personal data; whole trails only.
 //	                    With "of":"o3" it opens what somebody without an account wrote in that objection of a project
 //	definitions.ndjson  {"workflow":…,"version":1,"digest":…,"source":…}; whole trails only
+//	sources.ndjson      {"subject":"sheet/…","source":…}: the sources of score sheets; whole trails only
 //
-// engine/audit/testdata/check.py verifies a bundle with nothing of this package.
+// Lines about subjects stand in the order of subjects, which is that of the entries. A bundle of format 1 has no sources,
+// and says how something stands for projects, units, users, tokens, delegations and lists only.
+//
+// engine/audit/testdata/check_bundle.py verifies a bundle with nothing of this package.
 package bundle
 
 import (
@@ -27,8 +31,14 @@ import (
 	"bihuan/engine/audit"
 )
 
-// Format is the version of the bundle format.
-const Format = "bihuan-bundle/1"
+// Format is the version of the bundle format that Writer writes. That of an earlier one is read, too.
+const (
+	Format  = "bihuan-bundle/2"
+	format1 = "bihuan-bundle/1"
+)
+
+// Standing are the kinds of subjects that have a row of their own: a bundle says for each of them how it stands.
+var Standing = []string{"project", "unit", "user", "token", "delegation", "list", "need", "sheet", "kind", "tally", "tally_year"}
 
 // Kinds of scope.
 const (
@@ -51,6 +61,7 @@ const (
 	evidenceName    = "evidence.ndjson"
 	openingsName    = "openings.ndjson"
 	definitionsName = "definitions.ndjson"
+	sourcesName     = "sources.ndjson"
 )
 
 // Manifest says what a bundle holds.
@@ -111,4 +122,10 @@ type Definition struct {
 	Version  int    `json:"version"`
 	Digest   string `json:"digest"`
 	Source   string `json:"source"`
+}
+
+// Source is the source of a score sheet.
+type Source struct {
+	Subject string `json:"subject"`
+	Source  string `json:"source"`
 }

@@ -1,134 +1,166 @@
 package bundle
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"bihuan/engine/audit"
 	"bihuan/engine/audit/merkle"
 )
 
+// walk goes through the entries by subject, and beside them through whatever else a bundle says of each subject.
+type walk struct {
+	*verifier
+	places   *lines
+	subjects *rows[Subject]
+	evidence *rows[Evidence]
+	openings *rows[Opening]
+	sources  *rows[Source]
+
+	chain    *audit.Chain
+	subject  string
+	attached map[string]json.RawMessage // evidence by id, as the subject's entries describe it
+	sealed   map[string]string          // commitments, as the subject's entries say: of an objection, or "" of a user
+	erased   map[string]bool            // those that nobody can open any more
+	bytes    int                        // of all these
+}
+
 // entries walks entries, their places and, beside them, how each subject stands.
 func (v *verifier) entries() error {
-	if v.whole() {
-		if v.report.Manifest.Size > v.report.Manifest.Entries {
-			v.note(merkle.Subject, CheckBundle, "the log has %d entries, the bundle %d", v.report.Manifest.Size, v.report.Manifest.Entries)
-		}
+	if m := v.report.Manifest; v.whole() && m.Size > m.Entries {
+		v.note(merkle.Subject, CheckBundle, "the log has %d entries, the bundle %d", m.Size, m.Entries)
 	}
-	entries, err := v.open(entriesName)
+	w := &walk{verifier: v}
+	entries, err := v.archive.lines(entriesName, audit.MaxEntry)
+	open := func(next error) { err = errors.Join(err, next) }
+	var e [5]error
+	w.places, e[0] = v.archive.lines(placesName, maxRow)
+	w.subjects, e[1] = openRows[Subject](v.archive, subjectsName, maxStateRow)
+	w.evidence, e[2] = openRows[Evidence](v.archive, evidenceName, maxRow)
+	w.openings, e[3] = openRows[Opening](v.archive, openingsName, maxRow)
+	w.sources, e[4] = openRows[Source](v.archive, sourcesName, maxSource)
+	for _, next := range e {
+		open(next)
+	}
 	if err != nil {
 		return err
 	}
-	defer entries.file.Close()
-	places, err := v.open(placesName)
-	if err != nil {
+	if err := w.run(entries); err != nil {
 		return err
 	}
-	defer places.file.Close()
-	subjects, err := v.open(subjectsName)
-	if err != nil {
-		return err
+	if n := v.report.Checked.Entries; n != v.report.Manifest.Entries {
+		v.note(merkle.Subject, CheckBundle, "the manifest tells of %d entries, the bundle has %d", v.report.Manifest.Entries, n)
 	}
-	defer subjects.file.Close()
+	return errors.Join(entries.file.Close(), w.places.file.Close(), w.subjects.file.Close(), w.evidence.file.Close(), w.openings.file.Close(), w.sources.file.Close())
+}
 
-	var chain *audit.Chain
-	var subject string
-	var attached map[string]json.RawMessage
-	end := func() error {
-		if chain == nil {
-			return nil
-		}
-		v.report.Checked.Subjects++
-		return errors.Join(v.stands(chain, subject, subjects), v.attachments(subject, attached))
-	}
+func (w *walk) run(entries *lines) error {
 	for {
 		line, err := entries.next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if errors.Is(err, errLong) {
+			w.note(merkle.Subject, audit.CheckBytes, "entry %d of the bundle is larger than an entry can be", w.report.Checked.Entries+1)
+		}
+		if err == nil {
+			err = w.report.full()
+		}
+		if err == nil {
+			err = w.entry(line)
+		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", entriesName, err)
-		}
-		v.report.Checked.Entries++
-		at := fmt.Sprintf("entry %d of the bundle", v.report.Checked.Entries)
-		place, err := places.next()
-		if err != nil {
-			return fmt.Errorf("%s: %w: fewer than entries", placesName, ErrFormat)
-		}
-		e, parseErr := audit.Parse(line)
-		if parseErr == nil && (chain == nil || e.Subject != subject) {
-			if err := end(); err != nil {
-				return err
-			}
-			chain, subject, attached = audit.NewChain(e.Subject), e.Subject, map[string]json.RawMessage{}
-		}
-		if chain == nil {
-			v.note(merkle.Subject, audit.CheckBytes, "%s: %v", at, parseErr)
-			continue
-		}
-		hash := audit.HashEntry(line)
-		v.found(chain.Add(audit.Row{Bytes: line, Hash: hash, NoColumns: true})...)
-		if parseErr == nil {
-			v.promises(e, attached)
-		}
-		if err := v.place(e, subject, hash, place); err != nil {
 			return err
 		}
 	}
-	if err := end(); err != nil {
+	if err := w.end(""); err != nil {
 		return err
 	}
-	if _, err := places.next(); !errors.Is(err, io.EOF) {
+	if _, err := w.places.next(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: %w: more than entries", placesName, ErrFormat)
-	}
-	for {
-		line, err := subjects.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		var s Subject
-		if err := strict(line, &s); err != nil {
-			return fmt.Errorf("%s: %w: %w", subjectsName, ErrFormat, err)
-		}
-		v.note(s.Subject, CheckBundle, "there is a subject without entries")
-	}
-	if n := v.report.Checked.Entries; n != v.report.Manifest.Entries {
-		v.note(merkle.Subject, CheckBundle, "the manifest tells of %d entries, the bundle has %d", v.report.Manifest.Entries, n)
 	}
 	return nil
 }
 
-// stands compares a chain with how its subject stands.
-func (v *verifier) stands(chain *audit.Chain, subject string, subjects *lines) error {
-	line, err := subjects.next()
+// entry takes the next entry with its place.
+func (w *walk) entry(line []byte) error {
+	w.report.Checked.Entries++
+	place, err := w.places.next()
 	if errors.Is(err, io.EOF) {
-		v.note(subject, CheckBundle, "the bundle does not say how it stands")
-		return nil
+		err = fmt.Errorf("%s: %w: fewer than entries", placesName, ErrFormat)
 	}
 	if err != nil {
 		return err
 	}
-	var s Subject
-	if err := strict(line, &s); err != nil {
-		return fmt.Errorf("%s: %w: %w", subjectsName, ErrFormat, err)
+	e, parseErr := audit.Parse(line)
+	if parseErr == nil && (w.chain == nil || e.Subject != w.subject) {
+		if err := w.end(e.Subject); err != nil {
+			return err
+		}
+		w.chain, w.subject, w.bytes = audit.NewChain(e.Subject), e.Subject, 0
+		w.attached, w.sealed, w.erased = map[string]json.RawMessage{}, map[string]string{}, map[string]bool{}
 	}
-	if s.Subject != subject {
-		v.note(subject, CheckBundle, "the bundle says how %s stands in its place", s.Subject)
+	if w.chain == nil {
+		w.note(merkle.Subject, audit.CheckBytes, "entry %d of the bundle: %v", w.report.Checked.Entries, parseErr)
 		return nil
 	}
-	if s.Seq != chain.Seq() {
-		v.note(subject, audit.CheckHead, "the newest entry should have seq %d, the entries end with seq %d", s.Seq, chain.Seq())
+	hash, moved := audit.HashEntry(line), w.chain.Moved()
+	w.found(w.chain.Add(audit.Row{Bytes: line, Hash: hash, NoColumns: true})...)
+	w.moves -= w.chain.Moved() - moved
+	if w.moves < 0 || w.chain.Size() > maxState {
+		return fmt.Errorf("%w: what its entries make of %.80s is too large", ErrFormat, w.subject)
 	}
-	if s.State != nil {
-		v.report.Checked.States++
+	if parseErr == nil {
+		if err := w.promises(e); err != nil {
+			return err
+		}
 	}
-	v.found(chain.Close(s.Head, s.Version, s.State)...)
+	return w.place(e, w.subject, hash, place)
+}
+
+// end compares the chain that has come to its end with what the bundle says of its subject, before that of the next; ""
+// stands for the end of all.
+func (w *walk) end(next string) error {
+	if w.chain != nil {
+		w.report.Checked.Subjects++
+		if err := errors.Join(w.stands(w.subject), w.attachments(w.subject), w.opens(w.subject), w.source(w.subject)); err != nil {
+			return err
+		}
+	}
+	if next != "" {
+		return nil
+	}
+	return errors.Join(w.stands(""), w.attachments(""), w.opens(""), w.source(""))
+}
+
+// stands compares the chain with how its subject stands.
+func (w *walk) stands(subject string) error {
+	s, err := w.subjects.until(subject, func(s *Subject) string { return s.Subject }, func(s *Subject) error {
+		w.note(s.Subject, CheckBundle, "there is a subject without entries")
+		return w.report.full()
+	})
+	if err != nil || subject == "" {
+		return err
+	}
+	if s == nil {
+		w.note(subject, CheckBundle, "the bundle does not say how it stands")
+		return nil
+	}
+	if s.Seq != w.chain.Seq() {
+		w.note(subject, audit.CheckHead, "the newest entry should have seq %d, the entries end with seq %d", s.Seq, w.chain.Seq())
+	}
+	switch kind, _, _ := strings.Cut(subject, "/"); {
+	case s.State != nil:
+		w.report.Checked.States++
+	case w.report.Manifest.Format != format1 && slices.Contains(Standing, kind):
+		w.note(subject, CheckBundle, "the bundle does not say how it stands but for its newest entry")
+	}
+	w.found(w.chain.Close(s.Head, s.Version, s.State)...)
 	return nil
 }
 
@@ -148,8 +180,9 @@ func (v *verifier) place(e audit.Entry, subject string, hash audit.Digest, line 
 		}
 		return nil
 	}
-	if p.Index < 0 || p.Index >= v.report.Manifest.Size {
-		note(merkle.CheckLeaf, "it stands at place %d of a log with %d entries", p.Index, v.report.Manifest.Size)
+	m := v.report.Manifest
+	if p.Index < 0 || p.Index >= m.Size {
+		note(merkle.CheckLeaf, "it stands at place %d of a log with %d entries", p.Index, m.Size)
 		return nil
 	}
 	if !e.At.IsZero() {
@@ -158,17 +191,19 @@ func (v *verifier) place(e audit.Entry, subject string, hash audit.Digest, line 
 		}
 	}
 	if v.whole() {
-		for int64(len(v.leaves)) <= p.Index { // grows with the entries that there are, whatever the manifest says
-			if int64(len(v.leaves)) > v.report.Manifest.Entries {
-				note(merkle.CheckLeaf, "it stands at place %d, but there are only %d entries", p.Index, v.report.Manifest.Entries)
-				return nil
-			}
-			v.leaves, v.filled = append(v.leaves, audit.Digest{}), append(v.filled, false)
+		if p.Index >= m.Entries {
+			note(merkle.CheckLeaf, "it stands at place %d, but there are only %d entries", p.Index, m.Entries)
+			return nil
+		}
+		if v.leaves == nil {
+			n := min(m.Size, m.Entries)
+			v.leaves, v.filled = make([]audit.Digest, n), make([]bool, n)
 		}
 		if v.filled[p.Index] {
 			note(merkle.CheckLeaf, "the place %d is taken by another entry", p.Index)
 		}
 		v.leaves[p.Index], v.filled[p.Index] = hash, true
+		v.taken = max(v.taken, p.Index+1)
 		return nil
 	}
 	signed := v.report.Checkpoint
@@ -185,7 +220,18 @@ func (v *verifier) place(e audit.Entry, subject string, hash audit.Digest, line 
 }
 
 // promises collects what an entry says about rows that are not its subject's own.
-func (v *verifier) promises(e audit.Entry, attached map[string]json.RawMessage) {
+func (w *walk) promises(e audit.Entry) error {
+	if x := e.Erased(); x != nil {
+		w.erased[x.Of] = true
+		w.bytes += len(x.Of)
+		if len(w.report.Erased) < maxListed {
+			w.report.Erased = append(w.report.Erased, *x)
+		}
+	}
+	kind := e.Kind()
+	if kind != "workflow" && kind != "user" && !bytes.Contains(e.Data, []byte(`"evidence":{`)) && !bytes.Contains(e.Data, []byte(`"sealed":`)) {
+		return nil
+	}
 	var data struct {
 		Evidence json.RawMessage `json:"evidence"`
 		Version  int             `json:"version"`
@@ -198,45 +244,133 @@ func (v *verifier) promises(e audit.Entry, attached map[string]json.RawMessage) 
 		} `json:"set"`
 	}
 	if len(e.Data) == 0 || json.Unmarshal(e.Data, &data) != nil {
-		return // an entry of a kind that we do not know
+		return nil //nolint:nilerr // an entry of a kind that we do not know
 	}
-	if e.Kind() == "workflow" && data.Digest != "" {
-		v.published[publication(e.SubjectID(), data.Version, data.Digest)] = true
-	}
-	if e.Kind() == "user" && data.Set.Personal != "" {
-		v.sealed[sealing{e.Subject, ""}] = data.Set.Personal
-	}
-	if e.Kind() == "project" {
-		for id, o := range data.Set.Objections {
-			if o.Sealed != "" {
-				v.sealed[sealing{e.Subject, id}] = o.Sealed
-			}
+	if kind == "workflow" && data.Digest != "" {
+		key := publication(e.SubjectID(), data.Version, data.Digest)
+		w.published[key] = true
+		if w.defined += len(key); w.defined > maxDefined {
+			return fmt.Errorf("%w: more definitions than anybody publishes", ErrFormat)
 		}
 	}
-	if x := e.Erased(); x != nil {
-		v.report.Erased = append(v.report.Erased, *x)
+	seal := func(of, commitment string) {
+		if commitment != "" {
+			w.sealed[of] = commitment
+			w.bytes += len(of) + len(commitment)
+		}
+	}
+	if kind == "user" {
+		seal("", data.Set.Personal)
+	}
+	if kind == "project" {
+		for id, o := range data.Set.Objections {
+			seal(id, o.Sealed)
+		}
 	}
 	var row struct{ ID string }
-	if strings.HasPrefix(string(data.Evidence), "{") && json.Unmarshal(data.Evidence, &row) == nil {
-		attached[row.ID] = data.Evidence
+	if bytes.HasPrefix(data.Evidence, []byte("{")) && json.Unmarshal(data.Evidence, &row) == nil {
+		w.attached[row.ID] = data.Evidence
+		w.bytes += len(data.Evidence)
+	}
+	if w.bytes > maxAttached {
+		return fmt.Errorf("%w: more is attached to %.80s than anybody attaches", ErrFormat, e.Subject)
+	}
+	return nil
+}
+
+// attachments compares the subject's rows of evidence with what its entries say was added.
+func (w *walk) attachments(subject string) error {
+	for {
+		e, err := w.evidence.until(subject, func(e *Evidence) string { return e.Subject }, func(e *Evidence) error {
+			w.note(e.Subject, CheckEvidence, "there are rows of evidence without entries")
+			return w.report.full()
+		})
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			break
+		}
+		w.report.Checked.Evidence++
+		var row struct{ ID string }
+		if json.Unmarshal(e.Row, &row) != nil || row.ID == "" {
+			w.note(subject, CheckEvidence, "a row of evidence has no id")
+			continue
+		}
+		said, ok := w.attached[row.ID]
+		delete(w.attached, row.ID)
+		switch {
+		case !ok:
+			w.note(subject, CheckEvidence, "no entry tells of evidence %s", row.ID)
+		case !audit.Equal(e.Row, said):
+			w.note(subject, CheckEvidence, "the row of evidence %s is %s, by its entry %s", row.ID, e.Row, said)
+		}
+		if err := w.report.full(); err != nil {
+			return err
+		}
+	}
+	if subject != "" {
+		for id := range w.attached {
+			w.note(subject, CheckEvidence, "the row of evidence %s is gone", id)
+		}
+		w.attached = nil
+	}
+	return nil
+}
+
+// opens opens the commitments to the subject's personal data.
+func (w *walk) opens(subject string) error {
+	wrong := func(o *Opening, format string) error {
+		what := "login and name"
+		if o.Of != "" {
+			what = "the words of objection " + o.Of
+		}
+		w.note(o.Subject, CheckCommitment, format, what)
+		return w.report.full()
+	}
+	const other = "%s are not those that were committed to"
+	for {
+		o, err := w.openings.until(subject, func(o *Opening) string { return o.Subject }, func(o *Opening) error {
+			w.report.Checked.Commitments++
+			return wrong(o, other)
+		})
+		if err != nil || o == nil {
+			return err
+		}
+		w.report.Checked.Commitments++
+		switch {
+		case w.erased[o.Of]:
+			err = wrong(o, "%s are there, and were erased")
+		case audit.Commit(o.Salt, o.Value).String() != w.sealed[o.Of]:
+			err = wrong(o, other)
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
 
-// attachments compares a subject's rows of evidence with what its entries say was added.
-func (v *verifier) attachments(subject string, attached map[string]json.RawMessage) error {
-	for id, row := range v.evidence[subject] {
-		said, ok := attached[id]
-		delete(attached, id)
-		switch {
-		case !ok:
-			v.note(subject, CheckEvidence, "no entry tells of evidence %s", id)
-		case !audit.Equal(row, said):
-			v.note(subject, CheckEvidence, "the row of evidence %s is %s, by its entry %s", id, row, said)
+// source compares the source of a score sheet with what its entries say of it.
+func (w *walk) source(subject string) error {
+	s, err := w.sources.until(subject, func(s *Source) string { return s.Subject }, func(s *Source) error {
+		w.note(s.Subject, CheckDefinition, "no entry tells of this source")
+		return w.report.full()
+	})
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		if w.whole() && w.report.Manifest.Format != format1 && strings.HasPrefix(subject, "sheet/") {
+			w.note(subject, CheckDefinition, "the bundle does not hold its source")
 		}
+		return nil
 	}
-	for id := range attached {
-		v.note(subject, CheckEvidence, "the row of evidence %s is gone", id)
+	w.report.Checked.Sources++
+	var state struct {
+		Digest string `json:"digest"`
 	}
-	delete(v.evidence, subject)
+	if got := audit.HashContent([]byte(s.Source)).String(); json.Unmarshal(w.chain.State(), &state) != nil || got != state.Digest {
+		w.note(subject, CheckDefinition, "by its entries it has the digest %.80s, its source %s", state.Digest, got)
+	}
 	return nil
 }

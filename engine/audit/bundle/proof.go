@@ -24,9 +24,6 @@ type Proof struct {
 	Keys       []string       `json:"keys"`       // the public keys that the trail tells of
 }
 
-// maxProof is the largest proof of one entry in bytes; a usual one has 4,000.
-const maxProof = 1 << 20
-
 // VerifyFile verifies a bundle, or a proof of a single entry: that one is JSON, and a bundle is none.
 func VerifyFile(r io.ReaderAt, size int64, opt Options) (Report, error) {
 	var first [1]byte
@@ -47,11 +44,11 @@ func VerifyProof(b []byte, opt Options) (Report, error) {
 	if err := json.Unmarshal(b, &p); err != nil {
 		return r, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	if p.Format != ProofFormat {
+	if p.Format != ProofFormat || len(p.Keys) > maxKeys {
 		return r, ErrFormat
 	}
 	note := func(subject, check, format string, args ...any) {
-		r.Findings = append(r.Findings, audit.Finding{Subject: subject, Check: check, Detail: fmt.Sprintf(format, args...)})
+		r.add(audit.Finding{Subject: subject, Check: check, Detail: fmt.Sprintf(format, args...)})
 	}
 	r.Checked = Checked{Entries: 1, Subjects: 1, Proofs: 1, Checkpoints: 1}
 	named, err := merkle.ParseKeys(strings.Join(p.Keys, "\n"))

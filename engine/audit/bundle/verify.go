@@ -1,10 +1,6 @@
 package bundle
 
 import (
-	"archive/zip"
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,9 +10,6 @@ import (
 	"bihuan/engine/audit"
 	"bihuan/engine/audit/merkle"
 )
-
-// maxLine bounds a line of a member in bytes: the largest is a definition's source or a list with its items.
-const maxLine = 64 << 20
 
 // What a finding is about, beside the checks of packages audit and merkle.
 const (
@@ -49,6 +42,7 @@ type Checked struct {
 	Evidence    int64 `json:"evidence"`
 	Commitments int64 `json:"commitments"`
 	Definitions int64 `json:"definitions"`
+	Sources     int64 `json:"sources"` // of score sheets
 }
 
 // Report is what a verification found.
@@ -58,6 +52,7 @@ type Report struct {
 	OwnKeys    bool               `json:"own_keys"` // signatures were compared with what the bundle brings: no key was given
 	Checked    Checked            `json:"checked"`
 	Findings   []audit.Finding    `json:"findings"`
+	More       int                `json:"more,omitempty"`      // findings that are not listed
 	Undecided  []string           `json:"undecided,omitempty"` // what the bundle does not say enough about
 	Doubts     []merkle.Doubt     `json:"doubts,omitempty"`    // what was kept outside, and not believed
 	Erased     []audit.Erased     `json:"erased,omitempty"`    // what nobody can read any more, and who did it: no finding
@@ -97,12 +92,13 @@ func Judge(r Report, err error) Verdict {
 
 // Verify verifies a bundle. An error says that it could not decide.
 func Verify(r io.ReaderAt, size int64, opt Options) (Report, error) {
-	archive, err := zip.NewReader(r, size)
+	a, err := openArchive(r, size)
 	if err != nil {
-		return Report{}, fmt.Errorf("%w: %w", ErrFormat, err)
+		return Report{}, err
 	}
-	v := &verifier{archive: archive, opt: opt, report: Report{Findings: []audit.Finding{}}, evidence: map[string]map[string]json.RawMessage{}, published: map[string]bool{}, sealed: map[sealing]string{}}
-	for _, step := range []func() error{v.manifest, v.checkpoints, v.rows, v.entries, v.log, v.rest} {
+	v := &verifier{archive: a, opt: opt, report: Report{Findings: []audit.Finding{}}, published: map[string]bool{},
+		moves: max(minMoves, maxMoves*size), most: size / minEntry}
+	for _, step := range []func() error{v.manifest, v.checkpoints, v.entries, v.log, v.rest} {
 		if err := step(); err != nil {
 			return v.report, err
 		}
@@ -111,7 +107,7 @@ func Verify(r io.ReaderAt, size int64, opt Options) (Report, error) {
 }
 
 type verifier struct {
-	archive *zip.Reader
+	archive *archive
 	opt     Options
 	report  Report
 	points  []merkle.Point
@@ -119,113 +115,31 @@ type verifier struct {
 	dates   *merkle.Dates
 	leaves  []audit.Digest // whole trails: by place
 	filled  []bool
+	taken   int64 // behind the last place that is taken
+	most    int64 // entries that a file of this size can hold
+	moves   int64 // left; see maxMoves
 
-	evidence    map[string]map[string]json.RawMessage // rows by subject and id
-	definitions []Definition
-	published   map[string]bool    // "workflow version digest", as entries say
-	sealed      map[sealing]string // commitments, as entries say
+	published map[string]bool // "workflow version digest", as entries say
+	defined   int             // bytes of them
 }
 
-// sealing names a commitment: that of a user, or of an objection of a project.
-type sealing struct{ subject, of string }
-
-func (v *verifier) found(list ...audit.Finding) {
-	v.report.Findings = append(v.report.Findings, list...)
-}
+func (v *verifier) found(list ...audit.Finding) { v.report.add(list...) }
 
 func (v *verifier) note(subject, check, format string, args ...any) {
 	v.found(audit.Finding{Subject: subject, Check: check, Detail: fmt.Sprintf(format, args...)})
 }
 
-// lines reads a member line by line; one that is missing has none.
-type lines struct {
-	file io.ReadCloser
-	r    *bufio.Reader
-}
-
-func (v *verifier) open(name string) (*lines, error) {
-	f, err := v.archive.Open(name)
-	if err != nil {
-		return &lines{r: bufio.NewReader(strings.NewReader("")), file: io.NopCloser(nil)}, nil //nolint:nilerr // an empty member
-	}
-	return &lines{r: bufio.NewReaderSize(f, 64<<10), file: f}, nil
-}
-
-// next returns the next line without its end; io.EOF behind the last.
-func (l *lines) next() ([]byte, error) {
-	var long []byte
-	for {
-		part, err := l.r.ReadSlice('\n')
-		if err == nil && long == nil {
-			return part[:len(part)-1], nil
-		}
-		long = append(long, part...)
-		switch {
-		case len(long) > maxLine:
-			return nil, fmt.Errorf("%w: a line is too long", ErrFormat)
-		case err == nil:
-			return long[:len(long)-1], nil
-		case errors.Is(err, io.EOF) && len(long) > 0:
-			return nil, fmt.Errorf("%w: the last line has no end", ErrFormat)
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err
-		}
-	}
-}
-
-// each calls do with every value of a member.
-func each[T any](v *verifier, name string, do func(T)) error {
-	l, err := v.open(name)
-	if err != nil {
-		return err
-	}
-	defer l.file.Close()
-	for {
-		line, err := l.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		var value T
-		if err := strict(line, &value); err != nil {
-			return fmt.Errorf("%s: %w: %w", name, ErrFormat, err)
-		}
-		do(value)
-	}
-}
-
-// strict reads one JSON value in the one form in which Writer writes it.
-func strict(line []byte, value any) error {
-	if err := json.Unmarshal(line, value); err != nil {
-		return err
-	}
-	written, err := json.Marshal(value)
-	if err == nil && !bytes.Equal(written, line) {
-		err = errors.New("not written as it should be")
-	}
-	return err
-}
-
-func (v *verifier) text(name string) (string, error) {
-	f, err := v.archive.Open(name)
-	if err != nil {
-		return "", nil // an empty member
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, 1<<20))
-	return string(b), err
-}
-
 func (v *verifier) manifest() error {
 	n := 0
-	if err := each(v, manifestName, func(m Manifest) { v.report.Manifest = m; n++ }); err != nil {
+	if err := each(v, manifestName, maxRow, func(m *Manifest) { v.report.Manifest = *m; n++ }); err != nil {
 		return err
 	}
 	m := v.report.Manifest
-	if n != 1 || m.Format != Format || !slices.Contains([]string{Everything, OneUnit, OneProject}, m.Scope) || m.Entries < 0 || m.Size < 0 || m.Size > 1<<40 {
+	if n != 1 || m.Format != Format && m.Format != format1 || !slices.Contains([]string{Everything, OneUnit, OneProject}, m.Scope) || m.Entries < 0 || m.Size < 0 || m.Size > 1<<40 {
 		return ErrFormat
+	}
+	if m.Entries > v.most {
+		return fmt.Errorf("%w: its manifest tells of %d entries, a file of this size holds at most %d", ErrFormat, m.Entries, v.most)
 	}
 	return nil
 }
@@ -234,9 +148,12 @@ func (v *verifier) whole() bool { return v.report.Manifest.Scope == Everything }
 
 // checkpoints reads what was signed.
 func (v *verifier) checkpoints() error {
-	text, err := v.text(keysName)
+	text, err := v.archive.text(keysName)
 	if err != nil {
 		return err
+	}
+	if strings.Count(text, "\n") > maxKeys {
+		return fmt.Errorf("%s: %w: too many", keysName, ErrFormat)
 	}
 	named, err := merkle.ParseKeys(text)
 	keys := v.opt.Keys
@@ -260,7 +177,7 @@ func (v *verifier) checkpoints() error {
 		v.points = append(v.points, merkle.Point{Name: name, Checkpoint: c})
 		return &c
 	}
-	note, err := v.text(checkpointName)
+	note, err := v.archive.text(checkpointName)
 	if err != nil {
 		return err
 	}
@@ -269,12 +186,18 @@ func (v *verifier) checkpoints() error {
 	} else {
 		v.report.Undecided = append(v.report.Undecided, "the bundle has no checkpoint: nothing binds it to the log")
 	}
-	last := int64(0)
-	err = each(v, checkpointsName, func(c Checkpoint) {
+	last, size := int64(0), int64(0)
+	err = each(v, checkpointsName, maxRow, func(c *Checkpoint) {
 		if last++; c.N != last {
 			v.note(merkle.Subject, merkle.CheckCheckpoint, "checkpoint %d stands where %d should", c.N, last)
 		}
-		take(fmt.Sprintf("checkpoint %d", c.N), c.Note)
+		switch p := take(fmt.Sprintf("checkpoint %d", c.N), c.Note); {
+		case p == nil:
+		case p.Size <= size:
+			v.note(merkle.Subject, merkle.CheckCheckpoint, "the size of checkpoint %d is %d, not above that of the one before, %d", c.N, p.Size, size)
+		default:
+			size = p.Size
+		}
 	})
 	if err != nil {
 		return err
@@ -301,29 +224,12 @@ func (r *Report) believe(kept []merkle.Kept, keys merkle.Keys, log string) (know
 	return known, nil
 }
 
-// rows reads what entries are compared with.
-func (v *verifier) rows() error {
-	err := each(v, evidenceName, func(e Evidence) {
-		var row struct{ ID string }
-		if json.Unmarshal(e.Row, &row) != nil || row.ID == "" {
-			v.note(e.Subject, CheckEvidence, "a row of evidence has no id")
-			return
-		}
-		if v.evidence[e.Subject] == nil {
-			v.evidence[e.Subject] = map[string]json.RawMessage{}
-		}
-		v.evidence[e.Subject][row.ID] = e.Row
-		v.report.Checked.Evidence++
-	})
-	return errors.Join(err, each(v, definitionsName, func(d Definition) { v.definitions = append(v.definitions, d) }))
-}
-
 // log compares the places of a whole trail with everything that was signed. In a part of it each entry has brought its
 // own proof; what is left is how known checkpoints hang together with the signed one.
 func (v *verifier) log() error {
 	if v.whole() {
 		check := merkle.NewCheck(v.points, nil)
-		for i, h := range v.leaves {
+		for i, h := range v.leaves[:v.taken] {
 			if !v.filled[i] {
 				v.note(merkle.Subject, merkle.CheckLeaf, "the place %d is empty", i)
 			}
@@ -337,7 +243,11 @@ func (v *verifier) log() error {
 		v.report.Undecided = append(v.report.Undecided, "no entry is proved to stand in the signed log")
 	}
 	proofs := map[int64][]audit.Digest{}
-	if err := each(v, consistencyName, func(c Consistency) { proofs[c.Size] = c.Proof }); err != nil {
+	if err := each(v, consistencyName, maxRow, func(c *Consistency) {
+		if slices.ContainsFunc(v.known, func(p merkle.Point) bool { return p.Size == c.Size }) {
+			proofs[c.Size] = c.Proof
+		}
+	}); err != nil {
 		return err
 	}
 	signed := v.report.Checkpoint
@@ -361,34 +271,9 @@ func (v *verifier) log() error {
 	return nil
 }
 
-// String says what was committed to.
-func (s sealing) String() string {
-	if s.of == "" {
-		return "login and name"
-	}
-	return "the words of objection " + s.of
-}
-
-func (v *verifier) erased(s sealing) bool {
-	return slices.ContainsFunc(v.report.Erased, func(x audit.Erased) bool { return x.Subject == s.subject && x.Of == s.of })
-}
-
-// rest opens commitments and compares definitions.
+// rest compares definitions.
 func (v *verifier) rest() error {
-	for subject := range v.evidence {
-		v.note(subject, CheckEvidence, "there are rows of evidence without entries")
-	}
-	err := each(v, openingsName, func(o Opening) {
-		v.report.Checked.Commitments++
-		key := sealing{o.Subject, o.Of}
-		switch said := v.sealed[key]; {
-		case v.erased(key):
-			v.note(o.Subject, CheckCommitment, "%s are there, and were erased", key)
-		case audit.Commit(o.Salt, o.Value).String() != said:
-			v.note(o.Subject, CheckCommitment, "%s are not those that were committed to", key)
-		}
-	})
-	for _, d := range v.definitions {
+	err := each(v, definitionsName, maxSource, func(d *Definition) {
 		v.report.Checked.Definitions++
 		subject := "workflow/" + d.Workflow
 		if got := audit.HashContent([]byte(d.Source)).String(); got != d.Digest {
@@ -399,8 +284,8 @@ func (v *verifier) rest() error {
 			v.note(subject, CheckDefinition, "no entry tells that version %d with digest %s was published", d.Version, d.Digest)
 		}
 		delete(v.published, key)
-	}
-	if v.whole() {
+	})
+	if err == nil && v.whole() {
 		for key := range v.published {
 			workflow, rest, _ := strings.Cut(key, " ")
 			v.note("workflow/"+workflow, CheckDefinition, "what was published is missing: version and digest %s", rest)

@@ -108,5 +108,8 @@ func (w *Writer) Opening(o Opening) error { return w.line(openingsName, o) }
 // Definition writes one.
 func (w *Writer) Definition(d Definition) error { return w.line(definitionsName, d) }
 
+// Source writes one.
+func (w *Writer) Source(s Source) error { return w.line(sourcesName, s) }
+
 // Close ends the bundle.
 func (w *Writer) Close() error { return errors.Join(w.flush(), w.zip.Close()) }
