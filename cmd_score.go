@@ -90,14 +90,18 @@ func (x *scoreCmd) Run(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		return x.show(s, t, other, note)
+		given, err := e.Distinctions(ctx, engine.Operator(), 0, "")
+		if err != nil {
+			return err
+		}
+		return x.show(s, t, other, given, note)
 	})
 }
 
-func (x *scoreCmd) show(s *session, t, other *score.Table, note []byte) error {
+func (x *scoreCmd) show(s *session, t, other *score.Table, given []engine.Distinction, note []byte) error {
 	switch {
 	case x.XLSX != "":
-		err := writeFile(x.XLSX, os.O_TRUNC, func(f *os.File) error { return console.WriteScores(f, s.lang, t, note) })
+		err := writeFile(x.XLSX, os.O_TRUNC, func(f *os.File) error { return console.WriteScores(f, s.lang, t, given, note) })
 		if err == nil {
 			s.say("score.written", "file", x.XLSX)
 		}

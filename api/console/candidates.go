@@ -39,7 +39,6 @@ func (c *Console) candidates(v *visit, t *score.Table, address string) ([]candid
 	if err != nil {
 		return nil, err
 	}
-	start := t.Book.From.Start(t.Book.Location)
 	var out []candidateGroup
 	for _, u := range list {
 		row := candidateRow{Name: u.Name, Href: "/scores/" + string(u.ID) + "?" + address, Total: u.Total.String(), Rank: v.t("console.scores.rank_of", "rank", u.Rank, "of", u.Of)}
@@ -48,11 +47,7 @@ func (c *Console) candidates(v *visit, t *score.Table, address string) ([]candid
 				row.OnTime = append(row.OnTime, itemLink{l.Item.Number, l.Item.Title, "/projects/" + string(l.Item.ID)})
 			}
 		}
-		for i := range given {
-			x := &given[i]
-			if x.Mark.At.Before(start) || !x.Mark.At.Before(t.Book.Until) || !engine.Under(x.Project.UnitPath, u.Path) {
-				continue
-			}
+		for _, x := range marksOf(t, u, given) {
 			row.Marks = append(row.Marks, candidateMark{itemLink{x.Project.Number, x.Project.Title, "/projects/" + string(x.Project.ID)}, tagView{markClass[x.Mark.Kind], x.Mark.Kind.In(v.lang)}})
 		}
 		name := unitKind(v.lang, t.Sheet, u)
@@ -63,6 +58,19 @@ func (c *Console) candidates(v *visit, t *score.Table, address string) ([]candid
 		g.Rows = append(g.Rows, row)
 	}
 	return out, nil
+}
+
+// marksOf are those of the marks given that items of a unit got in the period of a table.
+func marksOf(t *score.Table, u *score.Unit, given []engine.Distinction) []*engine.Distinction {
+	start := t.Book.From.Start(t.Book.Location)
+	var out []*engine.Distinction
+	for i := range given {
+		x := &given[i]
+		if !x.Mark.At.Before(start) && x.Mark.At.Before(t.Book.Until) && engine.Under(x.Project.UnitPath, u.Path) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // unitKind names those among whom a unit is ranked: a class of the sheet, or the units of its level.

@@ -97,7 +97,11 @@ func TestCandidates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proved := 0
+	given, err := w.engine.Distinctions(t.Context(), engine.Operator(), 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proved, marked := 0, 0
 	for _, u := range table.Candidates() {
 		if !engine.Under(u.Path, root.Path) {
 			continue // not the leader's to see
@@ -108,9 +112,15 @@ func TestCandidates(t *testing.T) {
 				t.Errorf("%s is not named behind %s", l.Item.Number, u.Name)
 			}
 		}
+		for _, x := range marksOf(table, u, given) {
+			marked++
+			if !strings.Contains(book, x.Mark.Kind.In("zh-CN")+" "+x.Project.Number+" "+x.Project.Title) {
+				t.Errorf("the workbook does not say that %s of %s is %s", x.Project.Number, u.Name, x.Mark.Kind)
+			}
+		}
 	}
-	if proved == 0 || !strings.Contains(page, ">推广</span>") {
-		t.Errorf("%d items are behind the candidates, or their marks are not shown", proved)
+	if proved == 0 || marked == 0 || !strings.Contains(page, ">推广</span>") {
+		t.Errorf("%d items and %d marks are behind the candidates, or their marks are not shown", proved, marked)
 	}
 }
 

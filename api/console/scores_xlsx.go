@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"bihuan/api/upload"
+	"bihuan/engine"
 	"bihuan/engine/score"
 	"bihuan/engine/workbook"
 )
 
-// WriteScores writes scores as a workbook: the ranking, every line with the entries behind it, and the newest checkpoint
-// of the trail, which may be nil.
-func WriteScores(w io.Writer, lang string, t *score.Table, note []byte) (err error) {
+// WriteScores writes scores as a workbook: the ranking, every line with the entries behind it, the candidates with
+// those of the marks given that are theirs, and the newest checkpoint of the trail, which may be nil.
+func WriteScores(w io.Writer, lang string, t *score.Table, given []engine.Distinction, note []byte) (err error) {
 	say := func(key string, args ...any) string { return say(lang, key, args...) }
 	title := say("console.scores.title", "from", t.Book.From, "to", t.Book.To)
 	about := []string{say("console.scores.about", "name", t.Sheet.Name.In(lang), "version", t.Sheet.Version, "digest", t.Sheet.Digest,
@@ -78,7 +79,7 @@ func WriteScores(w io.Writer, lang string, t *score.Table, note []byte) (err err
 			}
 		}
 	}
-	if err := writeCandidates(b, lang, t, title, about); err != nil {
+	if err := writeCandidates(b, lang, t, given, title, about); err != nil {
 		return err
 	}
 	if err := WriteCheckpoint(b, lang, note); err != nil {
@@ -88,12 +89,12 @@ func WriteScores(w io.Writer, lang string, t *score.Table, note []byte) (err err
 	return err
 }
 
-// writeCandidates adds the units that the score suggests for 评先评优, with the items and entries behind each.
-func writeCandidates(b *workbook.Book, lang string, t *score.Table, title string, about []string) error {
+// writeCandidates adds the units that the score suggests for 评先评优, with the items, entries and marks behind each.
+func writeCandidates(b *workbook.Book, lang string, t *score.Table, given []engine.Distinction, title string, about []string) error {
 	say := func(key string, args ...any) string { return say(lang, key, args...) }
 	sheet, err := b.Sheet(workbook.Sheet{Name: say("console.scores.candidates"), Title: title, Lines: append(about[:len(about):len(about)], say("console.scores.candidates_note")), Footer: say("console.export.page"),
 		Columns: []workbook.Column{{Head: say("console.scores.kind"), Width: 12, Center: true}, {Head: say("console.overview.rank"), Width: 8, Center: true}, {Head: say("console.scores.unit"), Width: 30}, {Head: say("console.scores.items"), Width: 10},
-			{Head: say("console.scores.total"), Width: 10}, {Head: say("console.scores.band"), Width: 12, Center: true}, {Head: say("console.scores.on_time_items"), Width: 44}, {Head: say("console.scores.entries"), Width: 60}}})
+			{Head: say("console.scores.total"), Width: 10}, {Head: say("console.scores.band"), Width: 12, Center: true}, {Head: say("console.scores.on_time_items"), Width: 44}, {Head: say("console.nav.marks"), Width: 36}, {Head: say("console.scores.entries"), Width: 60}}})
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,11 @@ func writeCandidates(b *workbook.Book, lang string, t *score.Table, title string
 		if len(ids) > maxEntries {
 			ids = append(ids[:maxEntries], "…")
 		}
-		if err := sheet.Row(unitKind(lang, t.Sheet, u), u.Rank, u.Name, u.Items, u.Total.Float(), u.Band.Name.In(lang), numbersOf(lines), strings.Join(ids, " ")); err != nil {
+		var marks []string
+		for _, x := range marksOf(t, u, given) {
+			marks = append(marks, x.Mark.Kind.In(lang)+" "+x.Project.Number+" "+x.Project.Title)
+		}
+		if err := sheet.Row(unitKind(lang, t.Sheet, u), u.Rank, u.Name, u.Items, u.Total.Float(), u.Band.Name.In(lang), numbersOf(lines), strings.Join(marks, "\n"), strings.Join(ids, " ")); err != nil {
 			return err
 		}
 	}
@@ -127,9 +132,13 @@ func (c *Console) scoresXLSX(v *visit) error {
 	if err := c.Engine.Note(v.ctx, v.actor, "export", map[string]any{"what": "scores", "format": "xlsx", "filter": values(q).Encode(), "rows": len(t.Units)}); err != nil {
 		return err
 	}
+	given, err := c.Engine.Distinctions(v.ctx, v.actor, 0, "")
+	if err != nil {
+		return err
+	}
 	note, err := c.note(v)
 	if err != nil {
 		return err
 	}
-	return WriteScores(upload.Attach(v.g.Writer, workbook.MediaType, fmt.Sprintf("scores-%s.xlsx", c.today())), v.lang, t, note)
+	return WriteScores(upload.Attach(v.g.Writer, workbook.MediaType, fmt.Sprintf("scores-%s.xlsx", c.today())), v.lang, t, given, note)
 }
