@@ -157,7 +157,7 @@ func TestOfflineVerifier(t *testing.T) {
 		}
 		p.wants("#out", words...)
 	}
-	ask("trail.zip", "intact", "完好", "没有提供公钥", "姓名承诺")
+	ask("trail.zip", "intact", "完好", "没有提供公钥", "姓名、公众意见承诺")
 	p.attach("#key", name("checkpoint.pub"))
 	p.attach("#known", name("kept.txt"))
 	ask("trail.zip", "intact", "完好", "全部记录", "外部留存的检查点")
