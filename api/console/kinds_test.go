@@ -88,6 +88,13 @@ func TestKindIsSwitchedOnAndUsed(t *testing.T) {
 	if p, err = w.engine.Project(t.Context(), engine.Operator(), p.ID); err != nil || len(p.Extra) != 1 || p.Extra["调研方式"] != "问卷\n座谈" {
 		t.Errorf("own fields %v, %v", p.Extra, err)
 	}
+	// What a rule misses in a field of the kind's own leads to where it is filled in.
+	_, row, _ := strings.Cut(seen("wu", page, "还没有填写联系单位或重点任务", true), "还没有填写联系单位或重点任务")
+	if row, _, _ = strings.Cut(row, "</li>"); !strings.Contains(row, `href="`+page+`/edit"`) {
+		t.Errorf("the missing field leads nowhere: %s", row)
+	}
+	seen("wu", page, "现在没有需要您办理的事", false)  // whoever may still edit it has something to do
+	seen("wu", "/yearly", "<h1>书记项目", true) // which the menu names, whatever else is switched on
 	w.attach(t, "wu", p, "调研报告.txt", []byte("午间最长排队12分钟。"), "material", "report")
 	seen("wu", page, "<b>调研报告</b>", true)
 	if a := w.ask(t, "zhao", "/workflows/keti", url.Values{}); a.Code != http.StatusSeeOther {

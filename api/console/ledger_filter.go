@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -327,19 +328,11 @@ func (c *Console) shownKinds(v *visit) ([]*engine.Workflow, error) {
 	return ordered(list), nil
 }
 
-// ordered puts workflows into a steady order.
+// ordered puts workflows into a steady order: the two kinds that every site has, then the others.
 func ordered(list []*engine.Workflow) []*engine.Workflow {
+	first := []string{"shuji", "shishi"}
 	slices.SortFunc(list, func(a, b *engine.Workflow) int {
-		if a.ID == "shishi" || b.ID == "shishi" { // the common kind first
-			if a.ID == b.ID {
-				return 0
-			}
-			if a.ID == "shishi" {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a.ID, b.ID)
+		return cmp.Or(slices.Index(first, b.ID)-slices.Index(first, a.ID), strings.Compare(a.ID, b.ID))
 	})
 	return list
 }

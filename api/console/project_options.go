@@ -150,7 +150,7 @@ var remedies = []struct{ fact, act string }{
 	{"Acknowledged", "acknowledge"}, {"MilestonesDone", "tick"}, {"Milestones", "milestones"}, {"RouteGaps", "milestones"}, {"Evidence", "evidence"}, {"Summary", "summarize"},
 	{"Lasting", "summarize"}, {"OpenObjections", "answer"}, {"SatisfiedRate", "survey"}, {"Votes", "survey"}, {"Verified", "verify"}, {"Reports", "report"},
 	{"Progress", "report"}, {"Need", "edit"}, {"Target", "edit"}, {"Measures", "edit"}, {"HasOwner", "edit"}, {"HasSponsor", "edit"},
-	{"HasDeadline", "edit"}, {"List", "edit"}, {"Category", "edit"}, {"Assisting", "edit"},
+	{"HasDeadline", "edit"}, {"List", "edit"}, {"Category", "edit"}, {"Assisting", "edit"}, {"Fields", "edit"}, {"Materials", "evidence"}, {"Statement", "statement"},
 }
 
 // remedy finds the act that would settle a requirement, if the engine allows this person to do it.
