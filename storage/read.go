@@ -87,7 +87,7 @@ func (db *DB) Days(ctx context.Context) ([]calendar.Day, error) {
 	err := db.reader(ctx).Raw("SELECT " + days.quoted("") + " FROM calendar_days ORDER BY date").Scan(&rows).Error
 	out := make([]calendar.Day, len(rows))
 	for i, r := range rows {
-		out[i] = calendar.Day{Date: r.Date, Name: r.Name, Off: r.Off, Notice: r.Notice}
+		out[i] = r.day()
 	}
 	return out, err
 }

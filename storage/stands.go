@@ -56,6 +56,15 @@ var standings = []standing{
 		func(t *engine.Tally) stand { return stand{t.ID, t.Version, t} }),
 	standingOf(engine.SubjectTallyYear, "member's year", tallyYears, true, func(c *Checked) *int64 { return &c.TallyYears }, nil,
 		func(y *engine.TallyYear) stand { return stand{string(y.ID), y.Version, y} }),
+	// What is sealed or hashed in these, addresses, keys and the secret of a feed, is in no entry and so not compared.
+	standingOf(engine.SubjectChannel, "channel", channels, true, func(c *Checked) *int64 { return &c.Channels }, nil,
+		func(x *engine.Channel) stand { return stand{string(x.ID), x.Version, x} }),
+	standingOf(engine.SubjectSettings, "setting", settings, true, func(c *Checked) *int64 { return &c.Settings }, nil,
+		func(s *engine.NotifySettings) stand { return stand{string(s.ID), s.Version, s} }),
+	standingOf(engine.SubjectWording, "wording", wordings, false, func(c *Checked) *int64 { return &c.Wordings }, nil,
+		func(w *engine.Wording) stand { return stand{w.ID, w.Version, w} }),
+	standingOf(engine.SubjectMapping, "source", sourceMappings, true, func(c *Checked) *int64 { return &c.Mappings }, nil,
+		func(m *engine.SourceMapping) stand { return stand{string(m.ID), m.Version, m} }),
 }
 
 // standingOf describes a kind. Its ids are UUIDs, or words. more looks at what of a row is not part of its state; it may

@@ -232,3 +232,8 @@ func (t table) without(columns ...string) table {
 	}
 	return u
 }
+
+// day is the row as the calendar has it.
+func (r dayRow) day() calendar.Day {
+	return calendar.Day{Date: r.Date, Name: r.Name, Off: r.Off, Notice: r.Notice}
+}

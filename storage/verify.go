@@ -18,6 +18,7 @@ import (
 	"bihuan/engine"
 	"bihuan/engine/audit"
 	"bihuan/engine/audit/merkle"
+	"bihuan/engine/calendar"
 )
 
 // What a finding is about, beside the checks of package audit.
@@ -68,6 +69,11 @@ type Checked struct {
 	Kinds       int64 `json:"kinds"`       // switched on or off
 	Tallies     int64 `json:"tallies"`     // definitions of yearly counts
 	TallyYears  int64 `json:"tally_years"` // what members did in a year
+	Channels    int64 `json:"channels"`
+	Settings    int64 `json:"settings"`  // how people want to be told
+	Wordings    int64 `json:"wordings"`  // of messages, in the site's own words
+	Mappings    int64 `json:"mappings"`  // of the columns of ledgers
+	Calendars   int64 `json:"calendars"` // years whose days were loaded
 }
 
 // Each names what was counted, in the words of its JSON and in their order.
@@ -100,7 +106,7 @@ func (r *Report) Intact() bool { return len(r.Findings) == 0 }
 
 // Verify reads the whole trail and compares it with itself and with every row that it explains: the signatures of
 // checkpoints, the Merkle log under them; each entry's hash, columns, place in its chain and in the log; each project and every other row of standings with the
-// fold of its entries; commitments, evidence and definitions. It reads one consistent state, writes nothing, and keeps no more in memory than a batch,
+// fold of its entries; commitments, evidence, the calendar and definitions. It reads one consistent state, writes nothing, and keeps no more in memory than a batch,
 // one subject's chain and the heads of definitions. An error says that it could not decide.
 func (db *DB) Verify(ctx context.Context, opt VerifyOptions) (Report, error) {
 	if opt.Batch <= 0 {
@@ -145,6 +151,7 @@ type verifier struct {
 	heads    stream[subjectRow]
 	evidence stream[engine.Evidence]
 	remarks  stream[engine.Remark]
+	years    map[string][]calendar.Day // that were loaded and not yet compared
 
 	log       logVerifier
 	files     map[audit.Digest]bool // read already
@@ -205,6 +212,7 @@ func (v *verifier) run(ctx context.Context) error {
 	steps := []func() error{
 		func() error { return v.checkpoints(ctx) },
 		func() error { return v.leaves(ctx) },
+		func() (err error) { v.years, err = calendarDays(v.tx); return err },
 		v.entries,
 		v.orphans,
 		v.rest,

@@ -36,6 +36,9 @@ func (v *verifier) closeChain() error {
 	rows, ok := v.stands[kind]
 	if !ok {
 		v.found(c.Close(head.Head, -1, nil)...)
+		if kind == engine.SubjectCalendar {
+			return v.closeCalendar(c)
+		}
 		return nil
 	}
 	row, err := rows.until(subject)
@@ -210,6 +213,9 @@ func (v *verifier) rest() error {
 	}
 	if _, err := v.heads.until("", v.loneHead); err != nil {
 		return err
+	}
+	for year := range v.years {
+		v.lone(engine.SubjectCalendar+"/"+year, "calendar")
 	}
 	_, err := v.evidence.until("", v.loneEvidence)
 	_, remarkErr := v.remarks.until("", v.loneRemark)

@@ -38,7 +38,8 @@ const (
 )
 
 // Standing are the kinds of subjects that have a row of their own: a bundle says for each of them how it stands.
-var Standing = []string{"project", "unit", "user", "token", "delegation", "list", "need", "sheet", "kind", "tally", "tally_year"}
+var Standing = []string{"project", "unit", "user", "token", "delegation", "list", "need", "sheet", "kind", "tally", "tally_year",
+	"channel", "settings", "wording", "mapping"}
 
 // Kinds of scope.
 const (

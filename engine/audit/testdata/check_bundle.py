@@ -225,7 +225,8 @@ def vectors(path):
 
 
 # Kinds of subjects with a row of their own; a bundle of format 1 has those of the first six alone.
-STANDING = ("project", "unit", "user", "token", "delegation", "list", "need", "sheet", "kind", "tally", "tally_year")
+STANDING = ("project", "unit", "user", "token", "delegation", "list", "need", "sheet", "kind", "tally", "tally_year",
+            "channel", "settings", "wording", "mapping")
 
 
 class Bundle:
