@@ -130,7 +130,8 @@ type TallyRecord struct {
 	Minutes  int           `json:"minutes"`
 	Note     string        `json:"note,omitempty"`
 	State    TallyState    `json:"state"`
-	By       UserID        `json:"by"` // who entered it, and when
+	By       UserID        `json:"by"`            // who entered it, and when
+	For      UserID        `json:"for,omitempty"` // whose role it was, if it was held by delegation
 	At       time.Time     `json:"at"`
 
 	DecidedBy UserID     `json:"decided_by,omitempty"`

@@ -150,7 +150,7 @@ func (e *Engine) MayWithdrawHours(who Actor, y *TallyYear, id string) bool {
 }
 
 func (y *TallyYear) decides(who Actor, r *TallyRecord) error {
-	if who.same(r.By) || who.same(y.UserID) {
+	if who.same(r.By) || who.same(r.For) || who.same(y.UserID) {
 		return denied("tally.four_eyes")
 	}
 	return nil
@@ -229,20 +229,20 @@ func (e *Engine) EnterHours(ctx context.Context, who Actor, id TallyYearID, base
 		case len(drafts) == 0:
 			return as, nil, invalid("records", "field.empty")
 		}
-		ids, err := e.enter(&t, y, who, drafts)
+		ids, err := e.enter(&t, y, who, as, drafts)
 		return as, map[string]any{"records": ids}, err
 	})
 }
 
 // enter adds records to the year, and returns their ids.
-func (e *Engine) enter(t *Tally, y *TallyYear, who Actor, drafts []TallyDraft) ([]string, error) {
+func (e *Engine) enter(t *Tally, y *TallyYear, who Actor, as authority, drafts []TallyDraft) ([]string, error) {
 	var ids []string
 	for _, d := range drafts {
 		r, err := y.record(t, d, e.today())
 		if err != nil {
 			return nil, err
 		}
-		r.By, r.At = who.ID, e.now()
+		r.By, r.For, r.At = who.ID, as.by, e.now()
 		y.Serial++
 		id := fmt.Sprintf("r%d", y.Serial)
 		y.Records[id] = r

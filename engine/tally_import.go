@@ -218,7 +218,7 @@ func (x *tallyImport) year(ctx context.Context, key memberYear, rows []TallyRow)
 			x.done.Known = append(x.done.Known, row.Row)
 			continue
 		}
-		made, wrong := x.e.enter(x.t, &next, x.who, []TallyDraft{row.TallyDraft})
+		made, wrong := x.e.enter(x.t, &next, x.who, as, []TallyDraft{row.TallyDraft})
 		if wrong != nil {
 			x.wrong(row, wrong)
 			continue

@@ -184,6 +184,24 @@ func TestARollIsTakenOverByWhoeverKeepsIt(t *testing.T) {
 	h.refuses(err, engine.Denied, "act.role")
 }
 
+// What somebody entered for a secretary who was away that secretary does not confirm, not even when both are apart again.
+func TestADeputysHoursAreNotConfirmedByWhoseDeputyItWas(t *testing.T) {
+	h := counting(t, storagetest.Open(t, storage.SQLite))
+	ctx := t.Context()
+	y := h.enrol("owner")
+	_, err := h.lend("secretary", "nobody", "b", engine.Secretary, 2)
+	h.succeeds(err)
+	y = h.did(h.e.EnterHours(ctx, h.acts("nobody"), y.ID, y.Version, drafted("labour", "2026-04-01", 60)))
+	h.clock.set(h.clock.now().AddDate(0, 0, 5))
+	_, err = h.e.ConfirmHours(ctx, h.acts("secretary"), y.ID, y.Version, "r1")
+	h.refuses(err, engine.Denied, "tally.four_eyes")
+	y = h.did(h.e.ConfirmHours(ctx, h.acts("supervisor"), y.ID, y.Version, "r1"))
+	if y.Records["r1"].State != engine.TallyConfirmed {
+		t.Errorf("%+v", y.Records)
+	}
+	h.intact()
+}
+
 // What was declined or withdrawn does not come back with the table that it came from; by hand it does.
 func TestATableBringsNothingDeclinedBack(t *testing.T) {
 	h := counting(t, storagetest.Open(t, storage.SQLite))
