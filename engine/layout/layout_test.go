@@ -1,7 +1,9 @@
 package layout
 
 import (
+	"archive/zip"
 	"bytes"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -32,6 +34,34 @@ func site(t *testing.T, change func(f *excelize.File)) []byte {
 	}
 	var out bytes.Buffer
 	if err := f.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// replaced is a workbook with a text of its parts replaced by another.
+func replaced(t *testing.T, book []byte, old, text string) []byte {
+	t.Helper()
+	in, err := zip.NewReader(bytes.NewReader(book), int64(len(book)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, part := range in.File {
+		data, err := fs.ReadFile(in, part.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := w.Create(part.Name)
+		if err == nil {
+			_, err = f.Write(bytes.ReplaceAll(data, []byte(old), []byte(text)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -136,6 +166,11 @@ func TestMistakesOfLayouts(t *testing.T) {
 		})}, []string{"台账.xlsx E5: 合并单元格跨过了"}},
 		{"further columns in the middle", map[string][]byte{"台账.xlsx": site(t, set("D5", "{{其他栏}}"))}, []string{"台账.xlsx D5: {{其他栏}} 只能写在最后一列"}},
 		{"too wide", map[string][]byte{"台账.xlsx": site(t, set("DA1", "x"))}, []string{"台账.xlsx CW1: 版式太大"}},
+		{"colours for cells that there are not", map[string][]byte{"台账.xlsx": replaced(t, site(t, func(f *excelize.File) {
+			if err := f.SetConditionalFormat("Sheet1", "E5:E5", []excelize.ConditionalFormatOptions{{Type: "cell", Criteria: "==", Value: "1"}}); err != nil {
+				t.Fatal(err)
+			}
+		}), `sqref="E5:E5"`, `sqref="E5:ZZZZ99"`)}, []string{"台账.xlsx: 读不出这个文件：the column number"}},
 		{"no workbook", map[string][]byte{"台账.xlsx": []byte("PK\x03\x04 nonsense")}, []string{"台账.xlsx: 读不出这个文件："}},
 		{"another name", map[string][]byte{"总表.xlsx": site(t, nil)}, []string{"总表.xlsx: 不是版式文件的名称"}},
 		{"two of one", map[string][]byte{"台账.xlsx": site(t, nil), "ledger.yaml": []byte("title: x")}, []string{"ledger.yaml: 没有要逐项重复的一行", "台账.xlsx: 与 ledger.yaml 是同一种版式"}},

@@ -127,6 +127,9 @@ func (p *parsing) read() {
 		return
 	}
 	rows, err := p.file.GetRows(t.sheet, excelize.Options{RawCellValue: true})
+	if err == nil {
+		_, err = p.file.GetConditionalFormats(t.sheet) // filling extends them
+	}
 	if err != nil {
 		p.wrong("broken", "", "", err)
 		return
