@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -16,12 +17,18 @@ import (
 	"bihuan/storage"
 )
 
-// Bounds of a workbook in bytes that is looked through for a checkpoint.
+// Bounds of what is looked through for a checkpoint, in bytes unless they say something else. Whoever fills in a workbook
+// may be the one who wants it never to be read.
 const (
-	maxKeptFile  = 64 << 20
-	maxKeptUnzip = 1 << 30
-	maxKeptXML   = 64 << 20 // beyond it a part is read from a temporary file
-	maxKeptText  = 64 << 20 // of its first cells: they may all be one long text
+	maxKeptFile   = 64 << 20
+	maxKeptText   = 16 << 20  // of mails, texts and first cells; a cell behind the first counts as one
+	maxKeptParts  = 4096      // parts of a workbook
+	maxKeptSheets = 256       // of them
+	maxKeptUnzip  = 512 << 20 // of all parts
+	maxKeptInRAM  = 64 << 20  // of those that are held in memory: all but large sheets and texts
+	maxKeptXML    = 4 << 20   // of a sheet that is
+	maxKeptPart   = 8 << 20   // of a part that says how the others hang together
+	maxKeptTexts  = 64 << 20  // of the part with the texts
 )
 
 // readKept reads a file that somebody kept: the note as it was signed, a mail or anything else that holds it, or an exported
@@ -49,6 +56,9 @@ func readKept(name string) (merkle.Kept, error) {
 	}
 	if err != nil {
 		return merkle.Kept{}, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(text) > maxKeptText {
+		return merkle.Kept{}, line("verify.kept_large", "file", name)
 	}
 	return merkle.Keep(name, text)
 }
@@ -80,18 +90,61 @@ func (s *session) sayDoubts(doubts []merkle.Doubt) {
 // errKeptLarge says that there is more in a file than anybody would keep.
 var errKeptLarge = errors.New("more text than is looked through")
 
+// checkParts refuses a workbook that takes more to open than one with a checkpoint in it. The library reads no more of a
+// part than its header says, and what the headers say is bounded here.
+func checkParts(b []byte) error {
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return err
+	}
+	if len(z.File) > maxKeptParts {
+		return errKeptLarge
+	}
+	var all, held uint64
+	for _, p := range z.File {
+		name, size := strings.ToLower(strings.ReplaceAll(p.Name, "\\", "/")), p.UncompressedSize64
+		most := uint64(maxKeptPart)
+		switch {
+		case strings.HasPrefix(name, "xl/worksheets/sheet"):
+			most = maxKeptUnzip
+		case name == "xl/sharedstrings.xml":
+			most = maxKeptTexts
+		case strings.HasPrefix(name, "xl/media/"):
+			most = maxKeptInRAM
+		}
+		if all += size; size > most || all > maxKeptUnzip {
+			return errKeptLarge
+		}
+		if most <= maxKeptPart || size <= maxKeptXML || strings.HasPrefix(name, "xl/media/") {
+			held += size
+		}
+	}
+	if held > maxKeptInRAM {
+		return errKeptLarge
+	}
+	return nil
+}
+
 // lineEnds makes one line out of a cell: the lines within it are somebody's words.
 var lineEnds = strings.NewReplacer("\r", " ", "\n", " ")
 
 // workbookText returns the first cell of each row of a workbook's sheets, a line each.
 func workbookText(b []byte) ([]byte, error) {
+	if err := checkParts(b); err != nil {
+		return nil, err
+	}
 	f, err := excelize.OpenReader(bytes.NewReader(b), excelize.Options{UnzipSizeLimit: maxKeptUnzip, UnzipXMLSizeLimit: maxKeptXML})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	var out strings.Builder
-	for _, sheet := range f.GetSheetList() {
+	sheets := f.GetSheetList()
+	if len(sheets) > maxKeptSheets {
+		return nil, errKeptLarge
+	}
+	cost := 0
+	for _, sheet := range sheets {
 		rows, err := f.Rows(sheet)
 		if err != nil {
 			return nil, err
@@ -105,7 +158,7 @@ func workbookText(b []byte) ([]byte, error) {
 				out.WriteString(lineEnds.Replace(cells[0]))
 			}
 			out.WriteByte('\n')
-			if out.Len() > maxKeptText {
+			if cost += 8 + len(cells); cost+out.Len() > maxKeptText {
 				return nil, errors.Join(errKeptLarge, rows.Close())
 			}
 		}

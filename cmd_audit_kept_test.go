@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -163,20 +164,67 @@ func TestVerifyWhatWasKept(t *testing.T) {
 	}
 }
 
-// TestKeptBomb: a small workbook in which every row has the same long text is not read to its end.
+// TestKeptBomb: a small file that was made to be large is not read to its end.
 func TestKeptBomb(t *testing.T) {
-	f := excelize.NewFile()
 	long := strings.Repeat("x", excelize.TotalCellChars)
-	for i := range maxKeptText/len(long) + 2 {
-		if err := f.SetCellStr("Sheet1", fmt.Sprintf("A%d", i+1), long); err != nil {
+	book := func(fill func(f *excelize.File) error) string {
+		f := excelize.NewFile()
+		name := filepath.Join(t.TempDir(), "bomb.xlsx")
+		if err := errors.Join(fill(f), f.SaveAs(name), f.Close()); err != nil {
 			t.Fatal(err)
 		}
+		return name
 	}
-	name := filepath.Join(t.TempDir(), "bomb.xlsx")
-	if err := errors.Join(f.SaveAs(name), f.Close()); err != nil {
-		t.Fatal(err)
+	part := func(parts int, name string, size int) string {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for i := range parts {
+			w, err := z.Create(strings.Replace(name, "*", fmt.Sprint(i), 1))
+			if err == nil {
+				_, err = w.Write(make([]byte, size))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return file(t, "bomb.xlsx", b.String())
 	}
-	if _, err := readKept(name); err == nil || err.Error() != line("verify.kept_large", "file", name).Error() {
-		t.Errorf("%v", err)
+	for what, name := range map[string]string{
+		"the same long text in every row": book(func(f *excelize.File) error {
+			for i := range maxKeptText/len(long) + 2 {
+				if err := f.SetCellStr("Sheet1", fmt.Sprintf("A%d", i+1), long); err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
+		"rows as wide as they can be": book(func(f *excelize.File) error {
+			var rows strings.Builder
+			for i := range maxKeptText/excelize.MaxColumns + 2 {
+				fmt.Fprintf(&rows, `<row r="%d"><c r="XFD%[1]d"><v>1</v></c></row>`, i+1)
+			}
+			f.Sheet.Delete("xl/worksheets/sheet1.xml")
+			f.Pkg.Store("xl/worksheets/sheet1.xml", []byte(`<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>`+rows.String()+`</sheetData></worksheet>`))
+			return nil
+		}),
+		"more sheets than anybody looks at": book(func(f *excelize.File) error {
+			for i := range maxKeptSheets {
+				if _, err := f.NewSheet(fmt.Sprint(i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
+		"a part that describes the others": part(1, "xl/workbook.xml", maxKeptPart+1),
+		"many parts in memory":             part(maxKeptInRAM/maxKeptXML+1, "xl/worksheets/sheet*.xml", maxKeptXML),
+		"parts for ever":                   part(maxKeptParts+1, "x*", 0),
+		"a text without an end":            file(t, "bomb.txt", strings.Repeat("x", maxKeptText+1)),
+	} {
+		if _, err := readKept(name); err == nil || err.Error() != line("verify.kept_large", "file", name).Error() {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }

@@ -65,7 +65,7 @@ func (h hashes) Nodes(ctx context.Context, level int, from, to int64) ([]audit.D
 		return nil, fmt.Errorf("log: %w", err)
 	}
 	if int64(len(out)) != to-from {
-		return nil, fmt.Errorf("log: level %d has %d hashes from %d to %d", level, len(out), from, to-1)
+		return nil, fmt.Errorf("%w: level %d has %d hashes from %d to %d", merkle.ErrIncomplete, level, len(out), from, to-1)
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ package proof
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -84,8 +85,9 @@ func (n *Newest) Covers(index int64) bool { return n.Holds() && index < n.Size }
 // Unsigned is the error about a checkpoint that does not hold.
 func Unsigned() error { return &engine.Error{Kind: engine.Damaged, Key: "proof.unsigned"} }
 
-// Of proves that an entry stands in the log that the newest checkpoint signs. An error of kind Damaged says that what is
-// stored proves nothing: the checkpoint does not hold, or the entry is not the one that was sealed.
+// Of proves that an entry stands in the log that the newest checkpoint signs. What it returns verifies, as a file and with
+// nothing else. An error of kind Damaged says that what is stored proves nothing: the checkpoint does not hold, the entry
+// is not the one that was sealed, or the log is not whole.
 func Of(ctx context.Context, log Log, e *engine.EntryRow) (*bundle.Proof, error) {
 	newest, err := NewestOf(ctx, log)
 	if err != nil {
@@ -106,17 +108,41 @@ func Of(ctx context.Context, log Log, e *engine.EntryRow) (*bundle.Proof, error)
 	if !sealed || !newest.Covers(index) {
 		return nil, uncovered
 	}
-	p := &bundle.Proof{Format: bundle.ProofFormat, Entry: string(e.Bytes), Leaf: audit.HashEntry(e.Bytes), Index: index, Checkpoint: string(newest.Note)}
 	hashes, err := log.Inclusion(ctx, newest.Size, index)
+	if errors.Is(err, merkle.ErrIncomplete) {
+		return nil, damaged(err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if installation, _ := merkle.SplitLog(e.Log); installation != newest.Installation() || !merkle.CheckInclusion(hashes, newest.Size, newest.Root, index, p.Leaf) {
-		return nil, &engine.Error{Kind: engine.Damaged, Key: "proof.damaged"}
+	keys, err := log.Keys(ctx)
+	if err != nil {
+		return nil, err
 	}
-	p.Proof = hashes
-	p.Keys, err = log.Keys(ctx)
-	return p, err
+	p := &bundle.Proof{Format: bundle.ProofFormat, Entry: string(e.Bytes), Leaf: audit.HashEntry(e.Bytes), Index: index, Proof: hashes, Checkpoint: string(newest.Note), Keys: ownKeys(keys, newest.Log)}
+	b, err := JSON(p)
+	if err != nil {
+		return nil, err
+	}
+	if r, err := bundle.VerifyProof(b, bundle.Options{}); err != nil || len(r.Findings) > 0 {
+		return nil, damaged(err)
+	}
+	return p, nil
+}
+
+// ownKeys leaves out what is no key of the installation: it signed nothing.
+func ownKeys(keys []string, log string) []string {
+	out := []string{}
+	for _, key := range keys {
+		if k, err := merkle.ParseKeys(key); err == nil && len(k.Of(log)) > 0 {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+func damaged(err error) error {
+	return &engine.Error{Kind: engine.Damaged, Key: "proof.damaged", Err: err}
 }
 
 // JSON is a proof as a file.

@@ -1,8 +1,10 @@
 package proof_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"bihuan/api/proof"
 	"bihuan/engine"
 	"bihuan/engine/audit"
+	"bihuan/engine/audit/bundle"
 	"bihuan/engine/audit/merkle"
 )
 
@@ -21,6 +24,8 @@ type log struct {
 	name string
 	note []byte
 	keys []string
+
+	broken error // instead of a proof
 
 	inside chan struct{} // takes one from each bundle that is being written, and
 	leave  chan struct{} // lets it end
@@ -32,7 +37,7 @@ func (l log) Keys(context.Context) ([]string, error)     { return l.keys, nil }
 func (l log) Leaves(context.Context, []string) (map[string]int64, error) {
 	return map[string]int64{"e": 0}, nil
 }
-func (l log) Inclusion(context.Context, int64, int64) (merkle.Proof, error) { return nil, nil }
+func (l log) Inclusion(context.Context, int64, int64) (merkle.Proof, error) { return nil, l.broken }
 func (l log) Bundle(context.Context, io.Writer, engine.Part, []merkle.Checkpoint) error {
 	l.inside <- struct{}{}
 	<-l.leave
@@ -43,7 +48,16 @@ func (l log) Bundle(context.Context, io.Writer, engine.Part, []merkle.Checkpoint
 // anything, and no proof is handed out with it. Nor is one for an entry that is not the one that was sealed.
 func TestNewestHolds(t *testing.T) {
 	const own, other = "0190c2f0-0000-7000-8000-000000000001", "0190c2f0-0000-7000-8000-000000000002"
-	entry := engine.EntryRow{Entry: audit.Entry{ID: "e", Log: own + "/1"}, Bytes: []byte("as it was sealed")}
+	entryOf := func(name, action string) engine.EntryRow {
+		e := audit.Entry{V: audit.Format, Log: name, ID: "e", At: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), Actor: audit.Actor{ID: "operator", Via: audit.ViaCLI}, Action: action, Subject: "project/p", Seq: 1, Version: 1,
+			Note: "<b>&</b>\u2028"}
+		b, err := e.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return engine.EntryRow{Entry: e, Bytes: b}
+	}
+	entry := entryOf(own+"/1", "create")
 	key := func(installation string) (note.Signer, string) {
 		private, public, err := note.GenerateKey(nil, "bihuan/"+installation)
 		if err != nil {
@@ -95,11 +109,25 @@ func TestNewestHolds(t *testing.T) {
 		if x.holds && (err != nil || p.Leaf != audit.HashEntry(entry.Bytes)) || !x.holds && engine.KindOf(err) != engine.Damaged {
 			t.Errorf("%s: the proof is %+v, %v", name, p, err)
 		}
+		if x.holds { // on a copy that knows nothing else
+			b, err := proof.JSON(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := bundle.Judge(bundle.VerifyFile(bytes.NewReader(b), int64(len(b)), bundle.Options{}))
+			if v.Verdict != bundle.Intact || !v.OwnKeys {
+				t.Errorf("%s: what is handed out is %+v", name, v)
+			}
+		}
+	}
+	if p, err := proof.Of(t.Context(), log{name: own + "/1", note: good, keys: []string{public}, broken: fmt.Errorf("%w: a leaf is gone", merkle.ErrIncomplete)}, &entry); engine.KindOf(err) != engine.Damaged {
+		t.Errorf("an entry of a log that is not whole is proved by %+v, %v", p, err)
 	}
 	l := log{name: own + "/1", note: good, keys: []string{public}}
 	for name, changed := range map[string]engine.EntryRow{
-		"changed":                {Entry: entry.Entry, Bytes: []byte("as it was never sealed")},
-		"another installation's": {Entry: audit.Entry{ID: "e", Log: other + "/1"}, Bytes: entry.Bytes},
+		"changed":                entryOf(own+"/1", "edit"),
+		"another installation's": entryOf(other+"/1", "create"),
+		"no entry":               {Entry: entry.Entry, Bytes: []byte("as it was never sealed")},
 	} {
 		if p, err := proof.Of(t.Context(), l, &changed); engine.KindOf(err) != engine.Damaged {
 			t.Errorf("%s: an entry is proved by %+v, %v", name, p, err)

@@ -15,6 +15,7 @@ package merkle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -130,6 +131,9 @@ func RootAt(ctx context.Context, h Hashes, size int64) (audit.Digest, error) {
 // Proof is the list of hashes that proves something about a log.
 type Proof []audit.Digest
 
+// ErrIncomplete says that a log does not hold the hashes that one of its size has: nothing can be proved by them.
+var ErrIncomplete = errors.New("merkle: the log is not whole")
+
 // Inclusion proves that the leaf number index stands in the log with size leaves.
 func Inclusion(ctx context.Context, h Hashes, size, index int64) (Proof, error) {
 	p, err := tlog.ProveRecord(size, index, newReader(ctx, h))
@@ -205,7 +209,7 @@ func (r *reader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 // Tile returns the first width hashes of a tile, one after the other.
 func Tile(ctx context.Context, h Hashes, level int, n int64, width int) ([]byte, error) {
 	if level < 0 || n < 0 || width < 1 || width > Width {
-		return nil, fmt.Errorf("merkle: there is no tile %d/%d of width %d", level, n, width)
+		return nil, fmt.Errorf("%w: there is no tile %d/%d of width %d", ErrIncomplete, level, n, width)
 	}
 	hashes, err := h.Nodes(ctx, level, n*Width, n*Width+int64(width))
 	if err != nil {
@@ -246,7 +250,7 @@ func (c *cache) Nodes(ctx context.Context, level int, from, to int64) ([]audit.D
 		c.tiles[key] = tile
 	}
 	if to-n*Width > int64(len(tile)) {
-		return nil, fmt.Errorf("merkle: level %d has no node %d", level, to-1)
+		return nil, fmt.Errorf("%w: level %d has no node %d", ErrIncomplete, level, to-1)
 	}
 	return tile[from-n*Width : to-n*Width], nil
 }
