@@ -178,6 +178,7 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 	}
 	years := map[yearSlot]int{} // the row that takes it
 	var fresh []*verdict
+	find := e.finding(ctx)
 	for i, r := range rows {
 		id := r.Project
 		if id == "" {
@@ -191,7 +192,7 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 			continue
 		}
 		cmd := Create{ID: ProjectID(e.NewID()), Number: "?", Unit: r.Unit, Draft: r.Draft, SourceKey: keys[i], Source: map[string]any{"source": r.Source}, Milestones: r.Milestones}
-		v, err := e.judgeRow(ctx, c, &cmd)
+		v, err := e.judgeRow(ctx, c, &cmd, find)
 		if err == nil && v.next.Year > 0 {
 			slot := yearSlot{v.next.UnitID, v.next.Year}
 			if j, ok := years[slot]; ok {
@@ -212,10 +213,27 @@ func (e *Engine) freshRows(ctx context.Context, c *Case, rows []ImportRow, out *
 	return fresh, nil
 }
 
+// finding returns what finds users and asks the store once for each: a ledger names few, again and again.
+func (e *Engine) finding(ctx context.Context) func(id UserID) (User, error) {
+	type answer struct {
+		user User
+		err  error
+	}
+	known := map[UserID]answer{}
+	return func(id UserID) (User, error) {
+		x, ok := known[id]
+		if !ok {
+			x.user, x.err = e.Store.User(ctx, string(id))
+			known[id] = x
+		}
+		return x.user, x.err
+	}
+}
+
 // judgeRow decides what a row becomes but for its number. A project whose entry would be too large is refused before it
 // is given one, because numbers are lost on what is refused; hardly any is so large that this takes writing the entry.
-func (e *Engine) judgeRow(ctx context.Context, c *Case, cmd *Create) (*verdict, error) {
-	if err := e.checkPeople(ctx, c.Workflow, cmd.Unit.Path, Edit{Draft: cmd.Draft}); err != nil {
+func (e *Engine) judgeRow(ctx context.Context, c *Case, cmd *Create, find func(UserID) (User, error)) (*verdict, error) {
+	if err := cmd.Draft.named(find, c.Workflow, cmd.Unit.Path); err != nil {
 		return nil, err
 	}
 	v, err := judge(c, new(Project), *cmd)

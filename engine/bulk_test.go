@@ -27,6 +27,11 @@ func (s *asked) Project(ctx context.Context, id engine.ProjectID) (engine.Projec
 	return s.Store.Project(ctx, id)
 }
 
+func (s *asked) User(ctx context.Context, idOrLogin string) (engine.User, error) {
+	s.n++
+	return s.Store.User(ctx, idOrLogin)
+}
+
 func (s *asked) Entries(ctx context.Context, f engine.EntryFilter) (engine.Page[engine.EntryRow], error) {
 	s.n++
 	return s.Store.Entries(ctx, f)
@@ -72,7 +77,7 @@ func TestImportOfALongLedger(t *testing.T) {
 		}
 		rows := make([]engine.ImportRow, engine.MaxPage+30)
 		for i := range rows {
-			rows[i] = engine.ImportRow{Row: i + 1, Unit: h.units["b"], Draft: engine.Draft{Title: fmt.Sprint("事项", i)}}
+			rows[i] = engine.ImportRow{Row: i + 1, Unit: h.units["b"], Draft: engine.Draft{Title: fmt.Sprint("事项", i), Owner: h.people["owner"].ID, Sponsor: h.people["leader"].ID}}
 		}
 		large := rows[0]
 		large.Draft.Extra = map[string]string{}
@@ -87,8 +92,8 @@ func TestImportOfALongLedger(t *testing.T) {
 		if n := len(got.Created); n != len(rows) || got.Created[0].Number != "TZ2026-0001" || got.Created[n-1].Number != fmt.Sprintf("TZ2026-%04d", n) {
 			t.Fatalf("%d created, the first %s", n, got.Created[0].Number)
 		}
-		if ids != 2*len(rows) {
-			t.Errorf("%d rows took %d ids, of a project and its entry", len(rows), ids)
+		if ids != 2*len(rows) || store.n != 2 {
+			t.Errorf("%d rows took %d ids, of a project and its entry, and %d questions about two people", len(rows), ids, store.n)
 		}
 
 		// What is said of the first fills more than one question; the same again is no news.

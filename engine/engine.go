@@ -384,7 +384,11 @@ func (e *Engine) checkPeople(ctx context.Context, w *Workflow, unit string, cmd 
 	if !ok {
 		return nil
 	}
-	d := edit.Draft
+	return edit.Draft.named(func(id UserID) (User, error) { return e.Store.User(ctx, string(id)) }, w, unit)
+}
+
+// named is checkPeople for a draft. find is how the store finds a person.
+func (d *Draft) named(find func(id UserID) (User, error), w *Workflow, unit string) error {
 	for _, x := range []struct {
 		field string
 		ids   []UserID
@@ -393,7 +397,7 @@ func (e *Engine) checkPeople(ctx context.Context, w *Workflow, unit string, cmd 
 			if id == "" {
 				continue
 			}
-			u, err := e.Store.User(ctx, string(id))
+			u, err := find(id)
 			if errors.Is(err, ErrNotFound) || err == nil && u.Disabled {
 				return invalid(x.field, "user.unknown", "id", id)
 			}
