@@ -35,11 +35,10 @@ func (s *session) rotate(ctx context.Context, db *storage.DB, dir string, make f
 	if err := x.open(ctx); err != nil { // records the first key, if there was none
 		return s.keyless(err, dir)
 	}
-	public, err := x.signer.Rotate()
+	public, err := x.signer.Rotate(func(public string) error {
+		return e.Note(ctx, engine.Operator(), engine.ActionCheckpointKey, map[string]any{"key": public})
+	})
 	if err != nil {
-		return err
-	}
-	if err := e.Note(ctx, engine.Operator(), engine.ActionCheckpointKey, map[string]any{"key": public}); err != nil {
 		return err
 	}
 	s.say("audit.rotated", "key", public)

@@ -183,7 +183,27 @@ func TestRotate(t *testing.T) {
 	m.grow(t, 3)
 	before := s.Public()
 	old, _ := sign(t, s, m)
-	after, err := s.Rotate()
+	// While no entry tells of a new key nobody signs with it, a running server that reads the folder included.
+	running := openSigner(t, dir)
+	failed := errors.New("no entry")
+	if public, err := s.Rotate(func(string) error { return failed }); !errors.Is(err, failed) || public != "" {
+		t.Errorf("rotated to %s (%v) without an entry", public, err)
+	}
+	recorded := ""
+	after, err := s.Rotate(func(public string) error {
+		recorded = public
+		m.grow(t, 1)
+		msg, _ := sign(t, running, m)
+		former, err := ParseKeys(before)
+		if err != nil {
+			return err
+		}
+		_, err = Parse(msg, former)
+		return err
+	})
+	if recorded != after {
+		t.Errorf("recorded %s, rotated to %s", recorded, after)
+	}
 	if err != nil || after == before || s.Public() != after {
 		t.Fatalf("rotated from %s to %s (%v)", before, after, err)
 	}

@@ -62,7 +62,7 @@ func OpenSigner(dir, log string, known bool) (s *Signer, fresh bool, err error) 
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, false, fmt.Errorf("merkle: %w", err)
 		}
-		if err := s.makeKey(false); err != nil {
+		if err := s.makeKey(); err != nil {
 			return nil, false, err
 		}
 		fresh = true
@@ -84,26 +84,34 @@ func (s *Signer) load() error {
 
 func (s *Signer) path(name string) string { return filepath.Join(s.dir, name) }
 
-// take takes up a private key, which is never part of an error, and sees to it that its public half is kept.
-func (s *Signer) take(private string) error {
+// read reads a private key, which is never part of an error, and returns its public half too.
+func (s *Signer) read(private string) (signer note.Signer, public string, err error) {
 	wrong := fmt.Errorf("merkle: %s is no key of installation %s", s.path(keyFile), s.installation)
 	private = strings.TrimSpace(private)
-	signer, err := note.NewSigner(private)
+	signer, err = note.NewSigner(private)
 	if err != nil || signer.Name() != keyName(s.installation) {
-		return wrong
+		return nil, "", wrong
 	}
 	// The last part holds the kind of key and the seed; NewSigner has checked both.
 	seed, err := base64.StdEncoding.DecodeString(strings.SplitN(private, "+", 5)[4])
 	if err != nil || len(seed) != 1+ed25519.SeedSize {
-		return wrong
+		return nil, "", wrong
 	}
 	half, ok := ed25519.NewKeyFromSeed(seed[1:]).Public().(ed25519.PublicKey)
 	if !ok {
-		return wrong
+		return nil, "", wrong
 	}
-	public, err := note.NewEd25519VerifierKey(signer.Name(), half)
+	if public, err = note.NewEd25519VerifierKey(signer.Name(), half); err != nil {
+		return nil, "", wrong
+	}
+	return signer, public, nil
+}
+
+// take takes up a private key and sees to it that its public half is kept.
+func (s *Signer) take(private string) error {
+	signer, public, err := s.read(private)
 	if err != nil {
-		return wrong
+		return err
 	}
 	kept, err := os.ReadFile(s.path(publicFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -118,14 +126,11 @@ func (s *Signer) take(private string) error {
 	return nil
 }
 
-// makeKey makes a key. Unless it may replace one, of several processes that do so at once one wins, for all.
-func (s *Signer) makeKey(replace bool) error {
+// makeKey makes the first key. Of several processes that do so at once one wins, for all.
+func (s *Signer) makeKey() error {
 	private, err := newKey(s.installation)
 	if err != nil {
 		return fmt.Errorf("merkle: %w", err)
-	}
-	if replace {
-		return writeFile(s.path(keyFile), []byte(private+"\n"), 0o600)
 	}
 	if _, err := os.Stat(s.path(publicFile)); err == nil {
 		return ErrNoKey // there was one
@@ -149,17 +154,25 @@ func (s *Signer) Public() string {
 }
 
 // Rotate makes a new key, with which everything is signed from now on, and returns its public half. The public halves
-// of former ones stay, so that what they signed can be checked.
-func (s *Signer) Rotate() (public string, err error) {
+// of former ones stay, so that what they signed can be checked. Nothing is signed with it before record, which writes the
+// entry that tells of it, has succeeded: until then whoever else signs with this folder does so with the former key.
+func (s *Signer) Rotate(record func(public string) error) (public string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.makeKey(true); err != nil {
+	private, err := newKey(s.installation)
+	if err != nil {
+		return "", fmt.Errorf("merkle: %w", err)
+	}
+	if _, public, err = s.read(private); err != nil {
 		return "", err
 	}
-	if err := s.load(); err != nil {
+	if err := record(public); err != nil {
 		return "", err
 	}
-	return s.public, nil
+	if err := writeFile(s.path(keyFile), []byte(private+"\n"), 0o600); err != nil {
+		return "", err
+	}
+	return public, s.load()
 }
 
 // ReadKeys returns the public keys in a signer's folder; an error that is fs.ErrNotExist says that there are none.
