@@ -21,14 +21,14 @@ import (
 // may be the one who wants it never to be read.
 const (
 	maxKeptFile   = 64 << 20
-	maxKeptText   = 16 << 20  // of mails, texts and first cells; a cell behind the first counts as one
-	maxKeptParts  = 4096      // parts of a workbook
-	maxKeptSheets = 256       // of them
-	maxKeptUnzip  = 512 << 20 // of all parts
-	maxKeptInRAM  = 64 << 20  // of those that are held in memory: all but large sheets and texts
-	maxKeptXML    = 4 << 20   // of a sheet that is
-	maxKeptPart   = 8 << 20   // of a part that says how the others hang together
-	maxKeptTexts  = 64 << 20  // of the part with the texts
+	maxKeptText   = merkle.MaxKept // of mails, texts and first cells; a cell behind the first counts as one
+	maxKeptParts  = 4096           // parts of a workbook
+	maxKeptSheets = 256            // of them
+	maxKeptUnzip  = 512 << 20      // of all parts
+	maxKeptInRAM  = 64 << 20       // of those that are held in memory: all but large sheets and texts
+	maxKeptXML    = 4 << 20        // of a sheet that is
+	maxKeptPart   = 8 << 20        // of a part that says how the others hang together
+	maxKeptTexts  = 64 << 20       // of the part with the texts
 )
 
 // readKept reads a file that somebody kept: the note as it was signed, a mail or anything else that holds it, or an exported

@@ -18,9 +18,16 @@ type Kept struct {
 	Missed int      // how many more there seem to be that cannot be read
 }
 
-// Keep finds the checkpoints in the text of a file; see Cut. It fails with ErrMalformed if nothing looks like one.
+// MaxKept bounds the text in bytes that is looked through for checkpoints.
+const MaxKept = 16 << 20
+
+// Keep finds the checkpoints in the text of a file; see Cut. It fails with ErrMalformed if nothing looks like one, or there
+// is more text than MaxKept.
 func Keep(name string, text []byte) (Kept, error) {
 	k := Kept{Name: name}
+	if len(text) > MaxKept {
+		return k, fmt.Errorf("%s: %w: %d bytes are too many", name, ErrMalformed, len(text))
+	}
 	k.Notes, k.Missed = Cut(text)
 	if len(k.Notes) == 0 && k.Missed == 0 {
 		return k, fmt.Errorf("%s: %w", name, ErrMalformed)

@@ -70,9 +70,9 @@ func TestBelieve(t *testing.T) {
 	if _, _, err := k.Believe(keys, good.Log); !errors.Is(err, ErrForeign) {
 		t.Errorf("another installation's: %v", err)
 	}
-	for _, text := range []string{"", "nonsense", "在 time " + time.Now().Format(time.DateOnly) + " 以前"} {
+	for _, text := range []string{"", "nonsense", "在 time " + time.Now().Format(time.DateOnly) + " 以前", n + strings.Repeat("\n", MaxKept)} {
 		if _, err := Keep("f", []byte(text)); !errors.Is(err, ErrMalformed) {
-			t.Errorf("%q: %v", text, err)
+			t.Errorf("%.80q: %v", text, err)
 		}
 	}
 }
