@@ -116,7 +116,7 @@ func benchVerify(t *testing.T, binary, dsn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "verify_" + string(db.Backend())
+	name := "verify_" + db.Backend()
 	var sealing time.Duration
 	for want := int64(benchEntries(t)); n < want; { // as it goes when entries come one by one, not all at once
 		w.multiply(t, int(min(want-n, 50_000)))
@@ -173,7 +173,7 @@ func (w *benchWorld) multiply(t *testing.T, entries int) {
 		t.Fatal(err)
 	}
 	columns, err := rows.Columns()
-	if err := errors.Join(err, rows.Close()); err != nil {
+	if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
 		t.Fatal(err)
 	}
 	own := map[string]string{"id": mark(1, "uuid"), "number": mark(2, "text"), "head": mark(3, "bytea")}
