@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"html"
 	"io"
 	"net"
@@ -178,9 +179,17 @@ func TestDemoPortTaken(t *testing.T) {
 // TestDemoSeats takes a chair in the demo without a password, changes it, and finds no chair for anybody else.
 func TestDemoSeats(t *testing.T) {
 	out, done := &tail{seen: make(chan string, 1)}, make(chan int, 1)
+	dir := t.TempDir()
+	ctx, end := context.WithCancel(t.Context())
 	go func() {
-		done <- run(t.Context(), []string{"demo", "--addr", "127.0.0.1:0", "--dir", t.TempDir()}, out, os.Stderr, func(string) string { return "" })
+		defer close(done)
+		done <- run(ctx, []string{"demo", "--addr", "127.0.0.1:0", "--dir", dir}, out, os.Stderr, func(string) string { return "" })
 	}()
+	t.Cleanup(func() { // before the folder is removed
+		end()
+		for range done {
+		}
+	})
 	var addr string
 	select {
 	case addr = <-out.seen:
