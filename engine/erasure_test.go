@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"bihuan/engine"
+	"bihuan/engine/audit"
 	"bihuan/engine/audit/bundle"
 	"bihuan/storage"
 	"bihuan/storage/storagetest"
@@ -138,7 +140,7 @@ func lived(t *testing.T, db *storage.DB) *house {
 	h.exec("INSERT INTO sessions (hash, device, user_id, user_version, created_at, seen_at, expires_at, via) VALUES (" + account + ", " + account + ", " + id + ", 1, " + at + ", " + at + ", " + at + ", 'local')")
 	h.exec("INSERT INTO sign_in_failures (id, account, device, address, at) VALUES ('" + h.e.NewID() + "', " + account + ", " + account + ", '', " + at + ")")
 	h.exec("INSERT INTO saved_views (user_id, name, query, created_at) VALUES (" + id + ", '" + herName + "的项目', 'q=" + herLogin + "', " + at + ")")
-	h.exec("INSERT INTO channels (id, kind, name, unit_id, settings, sealed, disabled, created_at, version) VALUES ('" + string(u.ID) + "', 'mail', '邮件', '" + string(h.units["p"].ID) + "', '{}', " + account + ", false, " + at + ", 1)")
+	channelled(t, db, engine.Channel{ID: engine.ChannelID(u.ID), Kind: engine.Mail, Name: "邮件", UnitID: h.units["p"].ID, Sealed: engine.AccountDigest(herLogin), CreatedAt: h.clock.now(), Version: 1})
 	h.exec("INSERT INTO deliveries (id, channel_id, unit_id, user_id, about, state, urgent, attempts, next_at, lease_token, created_at, answer) VALUES ('" + h.e.NewID() + "', " + id + ", '', " + id + ", 'urge', 'dead', false, 5, " + at + ", '', " + at + ", '550 <" + herMail + "> unknown')")
 	h.exec("INSERT INTO archived_deliveries (id, channel_id, unit_id, user_id, about, state, urgent, attempts, next_at, lease_token, created_at, answer, archived_at) VALUES ('" + h.e.NewID() + "', " + id + ", '', " + id + ", 'urge', 'dead', false, 5, " + at + ", '', " + at + ", '550 <" + herMail + "> unknown', " + at + ")")
 	if _, err := h.e.Disable(ctx, h.acts("admin"), herLogin); err != nil {
@@ -471,4 +473,27 @@ func TestEraseWords(t *testing.T) {
 		h.exec("INSERT INTO remarks (project_id, id, poll, salt, device, text) VALUES ('" + string(p.ID) + "', '" + theirs + "', '" + string(p.ID) + "', " + salt + ", '灯不亮')")
 		check("come back", 1)
 	})
+}
+
+// channelled stores a channel with its entry, sealed with whatever it has.
+func channelled(t *testing.T, db *storage.DB, c engine.Channel) {
+	t.Helper()
+	log, err := db.Log(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.CreatedAt = c.CreatedAt.UTC()
+	data, err := json.Marshal(map[string]any{"set": c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := audit.Entry{V: audit.Format, Log: log, ID: string(c.ID), At: c.CreatedAt, Actor: audit.Actor{ID: "operator", Via: audit.ViaCLI}, Action: "add_channel",
+		Subject: engine.SubjectChannel + "/" + string(c.ID), Seq: 1, Version: 1, Data: data}
+	b, err := e.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Record(t.Context(), engine.Record{Entry: e, Bytes: b, Head: audit.HashEntry(b), Channel: &c}); err != nil {
+		t.Fatal(err)
+	}
 }
