@@ -36,18 +36,15 @@ func (v *verifier) entries() error {
 		v.note(merkle.Subject, CheckBundle, "the log has %d entries, the bundle %d", m.Size, m.Entries)
 	}
 	w := &walk{verifier: v}
-	entries, err := v.archive.lines(entriesName, audit.MaxEntry)
-	open := func(next error) { err = errors.Join(err, next) }
-	var e [5]error
-	w.places, e[0] = v.archive.lines(placesName, maxRow)
-	w.subjects, e[1] = openRows[Subject](v.archive, subjectsName, maxStateRow)
-	w.evidence, e[2] = openRows[Evidence](v.archive, evidenceName, maxRow)
-	w.openings, e[3] = openRows[Opening](v.archive, openingsName, maxRow)
-	w.sources, e[4] = openRows[Source](v.archive, sourcesName, maxSource)
-	for _, next := range e {
-		open(next)
-	}
-	if err != nil {
+	var e [6]error
+	var entries *lines
+	entries, e[0] = v.archive.lines(entriesName, audit.MaxEntry)
+	w.places, e[1] = v.archive.lines(placesName, maxRow)
+	w.subjects, e[2] = openRows[Subject](v.archive, subjectsName, maxStateRow)
+	w.evidence, e[3] = openRows[Evidence](v.archive, evidenceName, maxRow)
+	w.openings, e[4] = openRows[Opening](v.archive, openingsName, maxRow)
+	w.sources, e[5] = openRows[Source](v.archive, sourcesName, maxSource)
+	if err := errors.Join(e[:]...); err != nil {
 		return err
 	}
 	if err := w.run(entries); err != nil {
