@@ -233,7 +233,7 @@ func (e *Engine) finding(ctx context.Context) func(id UserID) (User, error) {
 // judgeRow decides what a row becomes but for its number. A project whose entry would be too large is refused before it
 // is given one, because numbers are lost on what is refused; hardly any is so large that this takes writing the entry.
 func (e *Engine) judgeRow(ctx context.Context, c *Case, cmd *Create, find func(UserID) (User, error)) (*verdict, error) {
-	if err := cmd.Draft.named(find, c.Workflow, cmd.Unit.Path); err != nil {
+	if err := cmd.Draft.named(find, c.Workflow, &Project{UnitPath: cmd.Unit.Path}); err != nil {
 		return nil, err
 	}
 	v, err := judge(c, new(Project), *cmd)

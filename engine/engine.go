@@ -187,7 +187,7 @@ func (e *Engine) Do(ctx context.Context, who Actor, id ProjectID, base int64, cm
 	if err != nil {
 		return Project{}, err
 	}
-	if err := e.checkPeople(ctx, w, p.UnitPath, cmd); err != nil {
+	if err := e.checkPeople(ctx, w, &p, cmd); err != nil {
 		return Project{}, err
 	}
 	if cmd, err = e.looked(ctx, &p, cmd); err != nil {
@@ -321,7 +321,7 @@ func (e *Engine) Create(ctx context.Context, who Actor, kind string, unit Unit, 
 	if err != nil {
 		return Project{}, err
 	}
-	if err := e.checkPeople(ctx, w, unit.Path, Edit{Draft: d}); err != nil {
+	if err := e.checkPeople(ctx, w, &Project{UnitPath: unit.Path}, Edit{Draft: d}); err != nil {
 		return Project{}, err
 	}
 	c := e.moment(w, who)
@@ -377,18 +377,18 @@ func (e *Engine) numbers(ctx context.Context, c *Case, n int) ([]string, error) 
 	return out, nil
 }
 
-// checkPeople makes sure that the people a command names exist and can sign in, and that the owner holds at the unit,
-// whose path is given, one of the roles that the definition wants an owner to hold.
-func (e *Engine) checkPeople(ctx context.Context, w *Workflow, unit string, cmd Command) error {
+// checkPeople makes sure that the people a command names exist and can sign in, and that a new owner holds at the unit of
+// the project, which is as it was, one of the roles that the definition wants an owner to hold.
+func (e *Engine) checkPeople(ctx context.Context, w *Workflow, p *Project, cmd Command) error {
 	edit, ok := cmd.(Edit)
 	if !ok {
 		return nil
 	}
-	return edit.Draft.named(func(id UserID) (User, error) { return e.Store.User(ctx, string(id)) }, w, unit)
+	return edit.Draft.named(func(id UserID) (User, error) { return e.Store.User(ctx, string(id)) }, w, p)
 }
 
 // named is checkPeople for a draft. find is how the store finds a person.
-func (d *Draft) named(find func(id UserID) (User, error), w *Workflow, unit string) error {
+func (d *Draft) named(find func(id UserID) (User, error), w *Workflow, p *Project) error {
 	for _, x := range []struct {
 		field string
 		ids   []UserID
@@ -404,7 +404,7 @@ func (d *Draft) named(find func(id UserID) (User, error), w *Workflow, unit stri
 			if err != nil {
 				return err
 			}
-			if x.field == "owner" && !w.mayOwn(&u, unit) {
+			if x.field == "owner" && id != p.Owner && !w.mayOwn(&u, p.UnitPath) { // who leaves may have handed it to anybody
 				return invalid("owner", "owner.role", "kind", w.Name, "roles", roleNameList(w.Owner))
 			}
 		}

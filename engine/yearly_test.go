@@ -120,6 +120,22 @@ func TestWhoMayOwnAYearly(t *testing.T) {
 		wantKind(t, "given away", err, engine.Invalid, "owner.role")
 		changed.Owner = "" // it may be open who it will be
 		h.does("secretary", &p, engine.Edit{Draft: changed})
+		changed.Owner = h.people["secretary"].ID
+		h.does("secretary", &p, engine.Edit{Draft: changed})
+
+		// Whoever came to own it while the post is vacant can work on it, and still gives it to nobody else.
+		if _, err := h.e.Leave(ctx, h.acts("admin"), "secretary", "nobody", "调离本单位"); err != nil {
+			t.Fatal(err)
+		}
+		if p, err = db.Project(ctx, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		changed = engine.DraftOf(&p)
+		changed.Title = "修旧电脑和打印机"
+		h.does("nobody", &p, engine.Edit{Draft: changed})
+		changed.Owner = h.people["owner"].ID
+		_, err = h.e.Do(ctx, h.acts("nobody"), p.ID, p.Version, engine.Edit{Draft: changed})
+		wantKind(t, "given on", err, engine.Invalid, "owner.role")
 	})
 }
 
