@@ -70,7 +70,7 @@ func (x *auditEpochCmd) declare(ctx context.Context, s *session, db *storage.DB,
 		return err
 	}
 	said := storage.Epoch{Epoch: next, Size: whole, Signed: string(note), Approved: approved, Note: x.Note}
-	if former && epoch < next-1 {
+	if epoch < next-1 {
 		said.After = epoch
 	}
 	if !begun {

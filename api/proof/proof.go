@@ -38,8 +38,9 @@ type Log interface {
 // Newest is the newest checkpoint. What nobody signed says nothing: then By is empty and so is the checkpoint.
 type Newest struct {
 	merkle.Checkpoint
-	Note []byte // as it is stored
-	By   string // name and hash of the installation's key that signed it, the last if there are several
+	Note []byte   // as it is stored
+	By   string   // name and hash of the installation's key that signed it, the last if there are several
+	Keys []string // the installation's public keys; what the trail tells of beside them signed nothing
 }
 
 // NewestOf returns the newest checkpoint, nil if there is no log or nothing was signed yet. One that none of the keys signed
@@ -60,14 +61,18 @@ func NewestOf(ctx context.Context, log Log) (*Newest, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Newest{Note: note}
+	n := &Newest{Note: note, Keys: []string{}}
 	installation, _ := merkle.SplitLog(own)
 	for _, key := range keys {
 		known, err := merkle.ParseKeys(key)
 		if err != nil {
 			continue // it signed nothing; a verification names it
 		}
-		for _, k := range known.Of(own) {
+		known = known.Of(own)
+		if len(known) > 0 {
+			n.Keys = append(n.Keys, key)
+		}
+		for _, k := range known {
 			if c, err := merkle.Parse(note, merkle.Keys{k}); err == nil && c.Installation() == installation {
 				n.Checkpoint, n.By = c, fmt.Sprintf("%s+%08x", k.Name(), k.KeyHash())
 			}
@@ -115,11 +120,7 @@ func Of(ctx context.Context, log Log, e *engine.EntryRow) (*bundle.Proof, error)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := log.Keys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p := &bundle.Proof{Format: bundle.ProofFormat, Entry: string(e.Bytes), Leaf: audit.HashEntry(e.Bytes), Index: index, Proof: hashes, Checkpoint: string(newest.Note), Keys: ownKeys(keys, newest.Log)}
+	p := &bundle.Proof{Format: bundle.ProofFormat, Entry: string(e.Bytes), Leaf: audit.HashEntry(e.Bytes), Index: index, Proof: hashes, Checkpoint: string(newest.Note), Keys: newest.Keys}
 	b, err := JSON(p)
 	if err != nil {
 		return nil, err
@@ -128,17 +129,6 @@ func Of(ctx context.Context, log Log, e *engine.EntryRow) (*bundle.Proof, error)
 		return nil, damaged(err)
 	}
 	return p, nil
-}
-
-// ownKeys leaves out what is no key of the installation: it signed nothing.
-func ownKeys(keys []string, log string) []string {
-	out := []string{}
-	for _, key := range keys {
-		if k, err := merkle.ParseKeys(key); err == nil && len(k.Of(log)) > 0 {
-			out = append(out, key)
-		}
-	}
-	return out
 }
 
 func damaged(err error) error {

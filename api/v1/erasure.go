@@ -16,7 +16,7 @@ type Erasing struct {
 // ErasureChange is a request that changes it.
 type ErasureChange struct {
 	Erasing
-	IfMatch string `header:"If-Match" doc:"The version that the change is based on, as ETag gave it, in quotes; it makes a repeat safe too." example:"\"7\""`
+	Match
 }
 
 // AskErasureBody is why.
@@ -76,10 +76,11 @@ func (h *handlers) showErasure(ctx context.Context, u *engine.User) *ErasureAnsw
 }
 
 func (h *handlers) erasure(ctx context.Context, in *Erasing) (*ErasureAnswer, error) {
-	if err := in.check(); err != nil {
+	id, err := userID(in.User)
+	if err != nil {
 		return nil, err
 	}
-	u, err := h.Engine.ErasureOf(ctx, request.From(ctx).Actor, in.User)
+	u, err := h.Engine.ErasureOf(ctx, request.From(ctx).Actor, id)
 	if err != nil {
 		return nil, err
 	}
@@ -101,24 +102,14 @@ func (h *handlers) endErasure(ctx context.Context, in *ErasureChange) (*ErasureA
 }
 
 func (h *handlers) onErasure(ctx context.Context, in *ErasureChange, act func(context.Context, engine.Actor, string, int64) (engine.User, error)) (*ErasureAnswer, error) {
-	if err := in.check(); err != nil {
-		return nil, err
-	}
-	base, err := ifMatch(in.IfMatch)
-	if err != nil {
-		return nil, err
-	}
-	u, err := act(ctx, request.From(ctx).Actor, in.User, base)
+	u, err := changed(ctx, userID, in.User, in.Match, func(who engine.Actor, id string, base int64) (engine.User, error) { return act(ctx, who, id, base) })
 	if err != nil {
 		return nil, err
 	}
 	return h.showErasure(ctx, &u), nil
 }
 
-// check refuses what cannot be an id: logins are no addresses.
-func (in *Erasing) check() error {
-	if !engine.IsID(in.User) {
-		return &engine.Error{Kind: engine.NotFound, Key: "user.unknown", Args: map[string]any{"id": in.User}}
-	}
-	return nil
+// userID is the id of a person: logins are no addresses.
+func userID(s string) (string, error) {
+	return idOf[string](s, "user.unknown", "id", s)
 }

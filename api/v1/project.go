@@ -189,7 +189,7 @@ type Check struct {
 	Text string `json:"text"`
 }
 
-// row shows a project in a list. people resolves names; nil leaves them out.
+// row shows a project in a list. people resolves names; without a book they are left out.
 func (h *handlers) row(ctx context.Context, p *engine.Project, people refs) (Row, error) {
 	w, err := h.Engine.Pinned(ctx, p)
 	if err != nil {
