@@ -254,7 +254,7 @@ func (m *mapping) place(r ledger.Row, d *engine.Draft) (unit engine.Unit, text s
 		default:
 			d.Extra[m.header[ledger.Unit]] = text
 			m.unknownUnit(r.Number, ledger.Unit, lead[0])
-			var near any = engine.Text{ZH: "没有", EN: "none"} // what follows is the cell's text: a dash would lead to it
+			var near any = sentence{key: "intake.none_near"} // what follows is the cell's text: a dash would lead to it
 			if list := m.directory.near(lead[0]); len(m.unknown) <= maxUnknown && len(list) > 0 {
 				near = unitNames(list)
 			}
