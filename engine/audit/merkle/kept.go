@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrForeign says that a known checkpoint belongs to another installation, so that nothing follows from it.
@@ -113,10 +114,5 @@ func parseAny(n []byte, keys Keys) (Checkpoint, error) {
 
 // Undecided tells whether a verification is open because of what was kept.
 func Undecided(doubts []Doubt) bool {
-	for _, d := range doubts {
-		if d.Alone {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(doubts, func(d Doubt) bool { return d.Alone })
 }
