@@ -10,7 +10,6 @@ import (
 
 	"bihuan/engine"
 	"bihuan/engine/intake"
-	"bihuan/engine/message"
 	"bihuan/workflows"
 )
 
@@ -176,17 +175,11 @@ func (x *tallyListCmd) Run(ctx context.Context, s *session) error {
 		rows := [][]string{append(head, s.text("tally.hours"), s.text("tally.waiting"), s.text("tally.short"))}
 		for _, m := range r.Members {
 			row := []string{m.Member, m.Unit}
-			var short []string
 			for _, c := range t.Categories {
 				row = append(row, fmt.Sprint(m.Times[c.ID]))
-				if n := m.ShortTimes[c.ID]; n > 0 {
-					short = append(short, s.text("tally.n_times", "category", c.Name, "n", n))
-				}
 			}
-			if m.ShortMinutes > 0 {
-				short = append(short, s.text("tally.n_hours", "hours", engine.Hours(m.ShortMinutes)))
-			}
-			rows = append(rows, append(row, engine.Hours(m.Minutes), fmt.Sprint(m.Waiting), strings.Join(short, message.Text(s.lang, "list.comma", nil))))
+			short := t.Missing(&engine.TallyCount{ShortTimes: m.ShortTimes, ShortMinutes: m.ShortMinutes}, s.lang)
+			rows = append(rows, append(row, engine.Hours(m.Minutes), fmt.Sprint(m.Waiting), short))
 		}
 		s.table(rows)
 		s.say("tally.total", "all", len(r.Members), "short", r.Short)

@@ -68,9 +68,13 @@ func keyOfCall(files *token.FileSet, n *ast.CallExpr) []saidKey {
 		name = f.Name
 	case *ast.SelectorExpr:
 		name = f.Sel.Name
-		if x, ok := f.X.(*ast.Ident); ok && x.Name == "message" && name == "Text" && len(n.Args) > 1 {
+		if x, ok := f.X.(*ast.Ident); ok && x.Name == "message" && name == "Text" && len(n.Args) > 2 {
 			if key, ok := literal(n.Args[1]); ok {
-				return []saidKey{{key: key, known: true, where: files.Position(n.Pos()).String()}}
+				said := saidKey{key: key, known: true, where: files.Position(n.Pos()).String()}
+				if none, ok := n.Args[2].(*ast.Ident); !ok || none.Name != "nil" {
+					said.args, said.known = argNames(n.Args[2])
+				}
+				return []saidKey{said}
 			}
 		}
 	}

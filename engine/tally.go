@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bihuan/engine/calendar"
+	"bihuan/engine/message"
 )
 
 // Kinds of subjects in the trail that yearly counts have.
@@ -272,6 +273,20 @@ func (t *Tally) Count(y *TallyYear) TallyCount {
 	}
 	c.ShortMinutes = max(t.Minutes-c.Minutes, 0)
 	return c
+}
+
+// Missing says in words what is missing of a year, "" for nothing; of one without any records that is the whole rule.
+func (t *Tally) Missing(c *TallyCount, lang string) string {
+	var out []string
+	for _, x := range t.Categories {
+		if n := c.ShortTimes[x.ID]; n > 0 {
+			out = append(out, message.Text(lang, "tally.n_times", message.Args("category", x.Name, "n", n)))
+		}
+	}
+	if c.ShortMinutes > 0 {
+		out = append(out, message.Text(lang, "tally.n_hours", message.Args("hours", Hours(c.ShortMinutes))))
+	}
+	return strings.Join(out, message.Text(lang, "list.comma", nil))
 }
 
 // Hours writes minutes as hours: "2", "2.5", or "1:20" where two digits behind the point do not say it.

@@ -127,7 +127,8 @@ func (c *Console) fillTally(v *visit, t *engine.Tally, view *tallyView) error {
 	for _, x := range t.Categories {
 		view.Categories = append(view.Categories, x.Name.In(v.lang))
 	}
-	if owed := timesAndHours(v, t, func(x *engine.TallyCategory) int { return x.Min }, t.Minutes); owed != "" {
+	all := t.Count(&engine.TallyYear{})
+	if owed := t.Missing(&all, v.lang); owed != "" {
 		view.Rule = v.t("console.tally.rule", "what", owed)
 	}
 	years, err := c.Engine.AllTallyYears(v.ctx, v.actor, engine.TallyFilter{Tally: t.ID, Year: view.Year})
@@ -187,23 +188,8 @@ func (c *Console) tallyMember(v *visit, t *engine.Tally, y *engine.TallyYear) ta
 	for _, x := range t.Categories {
 		row.Counts = append(row.Counts, tallyFigure{strconv.Itoa(n.Times[x.ID]), n.ShortTimes[x.ID] > 0})
 	}
-	row.Short = timesAndHours(v, t, func(x *engine.TallyCategory) int { return n.ShortTimes[x.ID] }, n.ShortMinutes)
+	row.Short = t.Missing(&n, v.lang)
 	return row
-}
-
-// timesAndHours says in words how often of each category and how long altogether; "" for nothing.
-func timesAndHours(v *visit, t *engine.Tally, times func(*engine.TallyCategory) int, minutes int) string {
-	var out []string
-	for i := range t.Categories {
-		x := &t.Categories[i]
-		if n := times(x); n > 0 {
-			out = append(out, v.t("console.tally.short_times", "category", x.Name, "n", n))
-		}
-	}
-	if minutes > 0 {
-		out = append(out, v.t("console.tally.short_hours", "hours", engine.Hours(minutes)))
-	}
-	return strings.Join(out, v.t("list.comma"))
 }
 
 // tallyForms are what the person can do on the page: put somebody on a roll, and switch yearly counts on and off.

@@ -131,7 +131,7 @@ func (c *Console) tallyYearForms(v *visit, y *engine.TallyYear, t *engine.Tally)
 	var waiting, standing []choice
 	for _, id := range recordIDs(y) {
 		r := y.Records[id]
-		said := choice{Value: id, Text: strings.Join([]string{r.Day.String(), c.categoryName(v, t, r.Category), v.t("console.tally.n_hours", "hours", engine.Hours(r.Minutes))}, " · ")}
+		said := choice{Value: id, Text: strings.Join([]string{r.Day.String(), c.categoryName(v, t, r.Category), v.t("tally.n_hours", "hours", engine.Hours(r.Minutes))}, " · ")}
 		if r.Note != "" {
 			said.Text += " · " + r.Note
 		}
