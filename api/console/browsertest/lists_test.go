@@ -85,9 +85,13 @@ func TestRatingFromAPhone(t *testing.T) {
 	if err != nil || tally.Votes() != 1 || tally.Dissatisfied != 1 {
 		t.Errorf("counted %+v (%v)", tally, err)
 	}
+	words, err := h.engine.Words(t.Context(), &rated) // they stand apart from the trail
+	if err != nil {
+		t.Fatal(err)
+	}
 	id := ""
-	for k, o := range rated.Objections {
-		if o.Text == "晚上还是没有灯" {
+	for k, text := range words {
+		if text == "晚上还是没有灯" {
 			id = k
 		}
 	}
